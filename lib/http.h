@@ -1,0 +1,116 @@
+/*
+ * http - a small HTTP server on civetweb: a route table, strict requests, problem+json answers.
+ *
+ * Before a handler runs, the server has refused: both request-smuggling forms (Content-Length with
+ * Transfer-Encoding, two Content-Lengths), unknown routes (404), wrong methods (405 with Allow), a
+ * chunked or over-long body (411/413), and, for routes with HTTP_JSON, a content type that is not
+ * application/json in UTF-8 (415). It matches the raw path: an encoded or dotted path is no route.
+ * It answers X-Request-Id on every response (the client's if valid, else a new one), and head and
+ * body leave in one write. HEAD is served by GET routes, without the body.
+ *
+ * Owns     the request's strings live until the handler returns; response buffers are the server's.
+ * Threads  a handler runs on any of `threads` threads; a connection holds one for its lifetime, so
+ *          nothing long-lived may be served here, and a gateway's keep-alive pool must be smaller.
+ * Errors   http_server_open: ERR_UNAVAILABLE the port is taken, ERR_INTERNAL civetweb refused.
+ * Source   civetweb 1.15; RFC 9110, 9112, 9457.
+ */
+#pragma once
+
+#include "attr.h"
+#include "err.h"
+#include "ident.h"
+#include "metrics.h"
+#include "strbuf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_PARAMS_MAX 2
+#define HTTP_ROUTES_MAX 32
+#define HTTP_PARAM_BYTES_MAX 129
+#define HTTP_HEADERS_BYTES_MAX 2048
+#define HTTP_RESPONSE_BYTES_MAX (32u << 20)
+
+struct http_request {
+	const char *method;
+	const char *path;  /* raw, without the query */
+	const char *query; /* raw, "" when there is none */
+	const char *body;  /* NUL-terminated; may hold NULs before body_len */
+	size_t body_len;
+	char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES_MAX]; /* the {..} of the pattern, percent-decoded */
+	char request_id[REQUEST_ID_BYTES_MAX];
+	char traceparent[TRACEPARENT_BYTES_MAX]; /* "" when none valid was sent */
+	const void *connection;                  /* for http_header */
+};
+
+struct http_response {
+	int status;                /* 200 until set */
+	const char *content_type;  /* a literal; "application/json" until set */
+	struct strbuf headers;     /* further "Name: value\r\n" lines */
+	struct strbuf body;
+};
+
+typedef void http_handler(void *ctx, const struct http_request *request,
+                          struct http_response *response);
+
+enum http_route_flag { HTTP_PLAIN = 0, HTTP_JSON = 1 };
+
+struct http_route {
+	const char *method;
+	const char *pattern; /* "/api/bookings/{id}": a {..} matches one non-empty segment */
+	http_handler *handle;
+	unsigned flags;
+};
+
+struct http_config {
+	const char *host;
+	int64_t port;
+	int64_t threads;
+	int64_t body_bytes_max;
+	int64_t request_timeout_ms;    /* between a request's bytes            */
+	int64_t keep_alive_timeout_ms; /* idle connection                      */
+	const char *service;           /* for request lines in the log         */
+	bool log_requests;             /* info line per request; else debug    */
+};
+
+struct http_server;
+
+/* metrics may be NULL; else http_requests_total{method,status class} and http_request_seconds. */
+err_code http_server_open(const struct http_config *config, const struct http_route *routes,
+                          size_t count, void *ctx, struct metrics *metrics,
+                          struct http_server **ret, struct err *err) _must_check_;
+
+/*
+ * Drains: from now on each answer says Connection: close; after linger_ms, or once no request has
+ * come for a while, stops listening and waits for running handlers. Ignores NULL.
+ */
+void http_server_close(struct http_server *server, int64_t linger_ms);
+
+/* NULL when the client did not send it; the first one when it sent several. */
+const char *http_header(const struct http_request *request, const char *name);
+
+/* Copies the percent-decoded value of a query parameter. False: absent. ERR_INVALID is reported
+ * through *ret_bad: bad encoding, a NUL, given twice, or longer than size allows. */
+bool http_query(const struct http_request *request, const char *name, char *buf, size_t size,
+                bool *ret_bad);
+
+void http_response_header(struct http_response *response, const char *name, const char *value);
+
+/*
+ * Makes the response a problem (RFC 9457): {"type","title","status","detail","instance"}; the title
+ * is the status's name, `type` is "/problems/<slug>". Then any number of http_problem_field; both
+ * leave the body a complete JSON object.
+ */
+void http_problem(struct http_response *response, int status, const char *slug, const char *detail);
+/* Adds {"field","detail"} to errors[]. */
+void http_problem_field(struct http_response *response, const char *field, const char *detail);
+/* Adds a member; value is JSON. */
+void http_problem_member(struct http_response *response, const char *name, const char *json);
+
+/*
+ * Answers from `body` with a strong ETag: sets the header, and 304 without body when If-None-Match
+ * names it. True when the handler is done (304), so that it need not render. etag has its quotes.
+ */
+bool http_not_modified(const struct http_request *request, struct http_response *response,
+                       const char *etag);
