@@ -4,6 +4,7 @@
  * Owns     a kafka_producer owns its librdkafka handle and the thread that serves delivery reports.
  * Threads  kafka_producer_send and _send_all from any thread; open and close from one.
  * Errors   ERR_UNAVAILABLE: not known to be stored; it may still be (`*ret_maybe_stored`).
+ *          ERR_INVALID: the broker will never take this message (too large).
  * Source   librdkafka 2.0 INTRODUCTION.md, "Message reliability"; acks=all, no idempotent producer
  *          (it can enter a fatal state for good, the worker deduplicates by booking id).
  */
@@ -17,14 +18,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KAFKA_HEADERS_MAX 8
+#define KAFKA_HEADERS_MAX 16
 
 DEFINE_CLEANUP(rd_kafka_conf_t *, rd_kafka_conf_destroy)
 DEFINE_CLEANUP(rd_kafka_topic_partition_list_t *, rd_kafka_topic_partition_list_destroy)
 
 struct kafka_header {
 	const char *name;
-	const char *value; /* NULL: the header is left out */
+	const char *value; /* NULL: the header is left out                     */
+	size_t len;        /* of a value that may hold NULs; 0: value is text */
 };
 
 struct kafka_message {
@@ -61,7 +63,8 @@ err_code kafka_producer_open(const struct kafka_producer_config *config,
 /* Waits up to flush_ms for what is under way. Ignores NULL. */
 void kafka_producer_close(struct kafka_producer *producer, int64_t flush_ms);
 
-/* Partitions of the topic, from metadata fetched once and kept. ERR_UNAVAILABLE until a broker told. */
+/* Partitions of the topic, fetched once and kept: the number never changes in a topic's life, because
+ * a booking's later commands must find its partition. ERR_UNAVAILABLE until a broker told. */
 err_code kafka_producer_partitions(struct kafka_producer *producer, int64_t wait_ms, int32_t *ret,
                                    struct err *err) _must_check_;
 
@@ -77,5 +80,6 @@ err_code kafka_producer_send_all(struct kafka_producer *producer,
                                  const struct kafka_message *messages, size_t count,
                                  struct err *err) _must_check_;
 
-/* What the last delivery report said; true before the first. */
+/* What the last delivery report said, or the last metadata request, made each second while down; true
+ * before the first. */
 bool kafka_producer_is_up(const struct kafka_producer *producer);

@@ -50,6 +50,23 @@ PGconn *pg_conn(struct pg *pg); /* NULL while closed; for notifications, COPY an
 err_code pg_query(struct pg *pg, const char *name, const char *sql, const char *const *params,
                   int param_count, PGresult **ret, struct err *err) _must_check_;
 
+/* One statement of a pipeline; the fields are pg_query's. */
+struct pg_step {
+	const char *name;
+	const char *sql;
+	const char *const *params;
+	int param_count;
+};
+
+#define PG_STEPS_MAX 16
+
+/*
+ * Runs the steps in order in one round trip; ret[i] is step i's result, the caller's to clear. After
+ * the first failing step none is executed, err is that step's, and ret is untouched.
+ */
+err_code pg_pipeline(struct pg *pg, const struct pg_step *steps, size_t count, PGresult **ret,
+                     struct err *err) _must_check_;
+
 err_code pg_begin(struct pg *pg, struct err *err) _must_check_;
 /* ERR_UNAVAILABLE with *ret_unknown = true: the answer was lost, the outcome must be read. */
 err_code pg_commit(struct pg *pg, bool *ret_unknown, struct err *err) _must_check_;
