@@ -4,6 +4,7 @@
  * The table parses, range-checks, redacts secrets, answers --help and makes CONFIGURATION.md.
  * Shape    a CONFIG_TEXT field is char[CONFIG_TEXT_BYTES_MAX], CONFIG_INT int64_t, CONFIG_BOOL bool.
  * Grammar  integers are decimal; booleans are true/false/1/0; an empty variable counts as unset.
+ *          A fallback need not lie within min..max: "" may stand for "not set" where min is 1.
  * Errors   all bad keys are reported at once, one line each on stderr, never a secret's value.
  */
 #pragma once
@@ -42,7 +43,7 @@ struct config_program {
 /*
  * Fills *ret from the environment. Answers CONFIG_GO_ON, or the status to exit with: 0 after --help
  * or --config-markdown (a section of CONFIGURATION.md on stdout), CONFIG_EXIT_BAD after a bad key.
- * Other arguments are the program's own: *argc and argv are left alone.
+ * Other arguments are the program's own: they are left alone.
  */
 int config_load(const struct config_program *program, int argc, char **argv, void *ret) _must_check_;
 

@@ -18,7 +18,7 @@
 struct metric;
 struct metrics;
 
-struct metrics *metrics_new(void);
+struct metrics *metrics_new(void); /* never NULL: without memory at the start it aborts */
 void metrics_free(struct metrics *metrics);
 
 struct metric *metrics_add_counter(struct metrics *metrics, const char *name, const char *labels,

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Blocks SIGPIPE as well: a peer that hangs up is an error of the write, not the process's end. */
 void stop_block(void);
 
 /* Waits up to timeout_ms (negative: for ever). True when the process was asked to stop. */
