@@ -4,7 +4,8 @@
  * Shape    JSON, lib/PROTOCOL.md "Commands": {"type","bookingId","eventId","seatIds":[..],"userId",
  *          "requestedAt"}; content type, schema version, request id and traceparent are headers.
  * Units    requested_at_ms: the producer's wall clock, for information only; PostgreSQL's decides.
- * Errors   command_decode: ERR_INVALID, err->text is the dead-letter reason.
+ * Errors   command_decode: ERR_INVALID, err->text is the dead-letter reason; ERR_UNAVAILABLE out of
+ *          memory.
  */
 #pragma once
 

@@ -3,7 +3,8 @@
  *
  * Refuses duplicate keys, invalid UTF-8, NUL in strings, trailing bytes, nesting deeper than
  * JSON_DEPTH_MAX (checked before the parser recurses) and anything but an object at the top.
- * Errors   ERR_INVALID; err->text says what and where, safe to show to the sender.
+ * Errors   ERR_INVALID; err->text says what and where, without the sender's words, safe to show to
+ *          the sender. ERR_UNAVAILABLE out of memory.
  */
 #pragma once
 
@@ -15,6 +16,6 @@
 
 #define JSON_DEPTH_MAX 8
 
-DEFINE_CLEANUP(json_t *, json_decref)
+/* json_t pointers clean up by _cleanup_(json_decrefp), which jansson declares itself. */
 
 err_code json_parse_object(const char *bytes, size_t len, json_t **ret, struct err *err) _must_check_;
