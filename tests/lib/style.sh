@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+#
+# style - what can be said about the sources without building them.
+
+suite_style() {
+	local rule
+	section_begin style
+	if ! need_packages "${PACKAGES_STYLE[@]}" || ! need_venv; then
+		record fail packages
+	fi
+	for rule in $(/usr/bin/python3 "$top/tools/style.py" --list); do
+		check "$rule" /usr/bin/python3 "$top/tools/style.py" "$rule" || :
+	done
+	check shellcheck style_shellcheck || :
+	check python style_python || :
+	style_docker
+	section_end
+}
+
+# project_files SUFFIX...: NUL-separated.
+project_files() {
+	/usr/bin/python3 "$top/tools/style.py" --files "$@"
+}
+
+# A fragment that is sourced uses names of its caller and sets names for it.
+style_shellcheck() {
+	local file scripts=("$top/.ci/run") fragments=()
+	while IFS= read -r -d '' file; do
+		if head -n 1 "$top/$file" | grep -q '^#!'; then
+			scripts+=("$top/$file")
+		else
+			fragments+=("$top/$file")
+		fi
+	done < <(project_files .sh)
+	shellcheck -x --severity=warning -e SC2034,SC2154 "${scripts[@]}" "${fragments[@]}"
+}
+
+# Compiles in memory, so that nothing is written next to the sources.
+style_python() {
+	project_files .py | (cd "$top" && xargs -0 /usr/bin/python3 -c '
+import sys
+for name in sys.argv[1:]:
+    compile(open(name, encoding="utf-8").read(), name, "exec")')
+}
+
+style_docker() {
+	local file
+	for file in "$top"/docker/*.Dockerfile; do
+		[ -f "$file" ] || continue
+		check "hadolint ${file##*/}" "$venv/bin/hadolint" \
+			--config "$top/docker/hadolint.yaml" "$file" || :
+	done
+	check "compose.yml matches the compose schema" "$venv/bin/check-jsonschema" \
+		--builtin-schema vendor.compose-spec "$top/docker/compose.yml" || :
+}

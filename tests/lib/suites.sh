@@ -1,0 +1,163 @@
+# shellcheck shell=bash
+#
+# suites - what each name on run.sh's command line runs. Each makes one section of the report.
+#
+# Errors   a suite that cannot run records a failure and returns; only a failed build ends the run.
+
+readonly BUILD=$top/.run/build-test
+readonly BUILD_SANITIZED=$top/.run/build-sanitized
+readonly BUILD_FUZZ=$top/.run/build-fuzz
+readonly MESON=/usr/bin/meson
+
+# build DIRECTORY [MESON SETUP OPTION...]
+build() {
+	local directory=$1
+	shift
+	if [ ! -f "$directory/build.ninja" ]; then
+		check "configure ${directory##*/}" "$MESON" setup "$directory" "$top" "$@" ||
+			return 1
+	fi
+	check "compile ${directory##*/}" "$MESON" compile -C "$directory"
+}
+
+suite_build() {
+	local status=0
+	section_begin build
+	if ! need_native_packages || ! need_packages "${PACKAGES_BUILD[@]}"; then
+		record fail packages
+	fi
+	build "$BUILD" -Dwerror=true -Dfault_points=true -Dtests=enabled || status=1
+	[ "$status" -ne 0 ] || check "CONFIGURATION.md is up to date" \
+		"$top/tools/configuration.sh" --check "$BUILD" || :
+	section_end
+	return "$status"
+}
+
+build_sanitized() {
+	build "$BUILD_SANITIZED" -Dwerror=true -Dfault_points=true -Dtests=enabled \
+		-Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=all
+}
+
+# meson_tests DIRECTORY SUITE [MESON TEST OPTION...]: adds its rows to the section.
+meson_tests() {
+	local directory=$1 suite=$2 log
+	shift 2
+	log=$logs/$section_name
+	rm -f "$directory"/meson-logs/testlog*.json
+	CRITERION_VERBOSITY_LEVEL=1 foreground "$MESON" test -C "$directory" --no-rebuild \
+		--suite "$suite" "$@" >"$log.out" 2>&1 || :
+	cat "$directory"/meson-logs/testlog*.json >"$log.json" 2>/dev/null || :
+	rows meson "$log.json" "$log.out"
+}
+
+# rows TOOL RESULTS OUTPUT
+rows() {
+	local tool=$1 file=$2 output=$3
+	if [ ! -s "$file" ]; then
+		record fail "no results"
+		tail -n "$FAILURE_LINES_MAX" "$output"
+		return
+	fi
+	/usr/bin/python3 "$top/tests/lib/results.py" "$tool" "$section_name" "$file" \
+		>"$work/rows" || record fail "unreadable results"
+	cat "$work/rows" >>"$results"
+	awk -F'\t' '$1 == "fail" { printf "FAILED %s: %s\n", $2, $3 }' "$work/rows"
+}
+
+suite_unit() {
+	section_begin unit
+	meson_tests "$BUILD" unit "$@"
+	section_end
+}
+
+# The corpus as a regression test and, with FUZZ_SECONDS, libFuzzer for that long on each parser.
+suite_fuzz() {
+	section_begin fuzz
+	meson_tests "$BUILD" fuzz "$@"
+	[ "${FUZZ_SECONDS:-0}" -eq 0 ] || fuzz_new_inputs
+	section_end
+}
+
+fuzz_new_inputs() {
+	local fuzzer name
+	need_packages "${PACKAGES_FUZZ[@]}" || { record fail packages && return; }
+	CC=clang-14 build "$BUILD_FUZZ" -Dfuzz=true -Db_lundef=false -Dtests=disabled \
+		-Db_sanitize=address,undefined || return 0
+	for fuzzer in "$BUILD_FUZZ"/tests/fuzz/fuzz_*; do
+		[ -f "$fuzzer" ] || continue
+		name=${fuzzer##*/fuzz_}
+		mkdir -p "$work/corpus/$name"
+		check "fuzz $name for $FUZZ_SECONDS s" "$fuzzer" -max_total_time="$FUZZ_SECONDS" \
+			-timeout=5 -rss_limit_mb=1024 -artifact_prefix="$logs/$name-" \
+			"$work/corpus/$name" "$top/tests/fuzz/corpus/$name" || :
+	done
+}
+
+suite_sanitized() {
+	section_begin sanitized
+	if build_sanitized; then
+		meson_tests "$BUILD_SANITIZED" unit --setup=sanitized "$@"
+		meson_tests "$BUILD_SANITIZED" fuzz --setup=sanitized "$@"
+		if servers_up; then
+			meson_tests "$BUILD_SANITIZED" integration --setup=sanitized "$@"
+		fi
+	fi
+	section_end
+}
+
+suite_integration() {
+	section_begin integration
+	if servers_up; then
+		meson_tests "$BUILD" integration "$@"
+	fi
+	section_end
+}
+
+# pytest_tests SUITE [PYTEST ARGUMENT...]: the fixtures start and stop what they need themselves.
+pytest_tests() {
+	local suite=$1 log
+	shift
+	section_begin "$suite"
+	servers_down
+	log=$logs/$suite
+	if need_packages "${PACKAGES_PYTEST[@]}" && need_venv; then
+		foreground pytest_run "$log.xml" "$suite" "$@" > >(tee "$log.out") 2>&1 || :
+		rows pytest "$log.xml" "$log.out"
+	else
+		record fail "packages"
+	fi
+	state_clear "$PYTEST_STATE" || record fail "something is left running"
+	section_end
+}
+
+# pytest_run JUNIT.XML SUITE [PYTEST ARGUMENT...]
+pytest_run() {
+	local xml=$1 suite=$2
+	shift 2
+	cd "$top/tests" &&
+		exec env SEATLINE_BUILD_DIR="$BUILD" SEATLINE_STATE_DIR="$PYTEST_STATE" \
+			SEATLINE_PORT_BASE="$PORT_BASE" SEATLINE_GATEWAY_PORT="$GATEWAY_PORT" \
+			REQUIRE_SERVICES=1 PYTHONDONTWRITEBYTECODE=1 \
+			"$venv/bin/pytest" -p no:cacheprovider --junitxml="$xml" "$suite" "$@"
+}
+
+suite_e2e() {
+	pytest_tests e2e "$@"
+}
+
+suite_faults() {
+	pytest_tests faults "$@"
+}
+
+suite_browser() {
+	need_packages "${PACKAGES_BROWSER[@]}" || :
+	pytest_tests browser "$@"
+}
+
+suite_images() {
+	section_begin images
+	# shellcheck source=tests/images.sh
+	source "$top/tests/images.sh"
+	images "$@"
+	section_end
+}

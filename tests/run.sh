@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+#
+# run.sh - everything it takes to pass the tests: installs what is missing, builds, starts
+# throwaway servers of its own, tests, and leaves nothing running.
+#
+# usage: tests/run.sh [all]                     every suite but images
+#        tests/run.sh SUITE [ARGUMENT...]       style, build, unit, fuzz, sanitized, integration,
+#                                               e2e, faults, browser or images
+# ARGUMENTs go to `meson test` or pytest: tests/run.sh e2e -k two_people
+#
+# FUZZ_SECONDS=n   also lets libFuzzer look for new inputs, n seconds for each parser
+# TEST_PORT_BASE, TEST_GATEWAY_PORT   where the throwaway servers listen (28000, 28080)
+#
+# The last line is "N passed, N failed"; the status is 0 only when something passed and nothing
+# failed. A skipped test is a failed one. Logs and builds stay below .run/.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+work=$top/.run/tests
+logs=$work/logs
+results=$work/results
+venv=$top/.run/opt/venv
+readonly top work logs results venv
+readonly FAILURE_LINES_MAX=40
+readonly SUITES_ALL=(unit fuzz sanitized integration e2e faults browser)
+
+for part in process report install servers style suites; do
+	# shellcheck source=/dev/null
+	source "$top/tests/lib/$part.sh"
+done
+
+usage() {
+	sed -n '3,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+}
+
+cleanup() {
+	local status=$?
+	trap - EXIT
+	trap '' INT TERM HUP
+	child_stop
+	state_clear "$SERVERS_STATE" || status=1
+	state_clear "$PYTEST_STATE" || status=1
+	exit "$status"
+}
+
+# One run at a time: the ports and .run/ are shared. The lock ends with the process that holds it.
+lock() {
+	mkdir -p "$work"
+	exec 9>"$work/lock"
+	flock -n 9 || {
+		say "another tests/run.sh is running here (pid $(cat "$work/pid" 2>/dev/null))"
+		exit 1
+	}
+	printf '%s\n' "$$" >"$work/pid"
+	rm -rf "$logs" "$results" "$work/sections" "$work/corpus"
+	mkdir -p "$logs"
+	: >"$results"
+	: >"$work/sections"
+}
+
+# suites SUITE...: a failed suite does not stop the later ones, except a failed build.
+run_all() {
+	local suite
+	suite_style
+	suite_build || return 0
+	for suite in "${SUITES_ALL[@]}"; do
+		"suite_$suite"
+	done
+}
+
+run_one() {
+	local suite=$1
+	shift
+	case $suite in
+	style | build | images) "suite_$suite" "$@" || : ;;
+	*) suite_build && "suite_$suite" "$@" ;;
+	esac
+}
+
+main() {
+	local suite=${1:-all}
+	case $suite in
+	all | style | build | unit | fuzz | sanitized) ;;
+	integration | e2e | faults | browser | images) ;;
+	-h | --help) usage && exit 0 ;;
+	*) usage >&2 && exit 64 ;;
+	esac
+	lock
+	trap cleanup EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	leftovers_clear
+	if [ "$suite" = all ]; then
+		run_all
+	else
+		run_one "$@" || :
+	fi
+	servers_down
+	report_end
+}
+
+main "$@"
