@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# kafka - one Apache Kafka broker in KRaft mode and the topics.
+
+readonly KAFKA_HEAP=-Xmx512m
+
+kafka_ports() { printf '%s\n' "$KAFKA_PORT" "$KAFKA_CONTROLLER_PORT"; }
+
+# kafka_java CLASS [ARGUMENT...]
+kafka_java() { java "$KAFKA_HEAP" -cp "$KAFKA_DIR/*" "$@"; }
+
+kafka_configure() {
+	local KAFKA_DATA=$STATE/kafka/data config=$STATE/kafka/server.properties
+
+	mkdir -p -- "$STATE/kafka"
+	render "$ROOT/native/kafka/server.properties" KAFKA_DATA KAFKA_PORT KAFKA_CONTROLLER_PORT \
+		KAFKA_FLUSH_MESSAGES >"$config"
+	[[ -f $KAFKA_DATA/meta.properties ]] && return 0
+	rm -rf -- "$KAFKA_DATA"
+	# A cluster id is 16 random bytes in URL-safe base64.
+	kafka_java kafka.tools.StorageTool format --config "$config" --cluster-id \
+		"$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')" >>"$STATE/log/kafka.log" 2>&1
+}
+
+kafka_start() {
+	STEP_RESULT=running
+	if ! service_is_running kafka; then
+		kafka_configure
+		service_launch kafka java "$KAFKA_HEAP" -Xms256m -XX:+UseG1GC -XX:+ExitOnOutOfMemoryError \
+			-Dorg.slf4j.simpleLogger.showDateTime=true \
+			'-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS' \
+			-cp "$KAFKA_DIR/*" kafka.Kafka "$STATE/kafka/server.properties"
+		STEP_RESULT=started
+	fi
+	wait_until kafka "$SERVER_START_S" 'listen' port_is_open "$KAFKA_PORT"
+	/usr/bin/python3 "$ROOT/native/create-topics.py" "127.0.0.1:$KAFKA_PORT" "$SERVER_START_S" \
+		"booking_requests:$PARTITIONS" booking_requests.dlq:1
+}
+
+kafka_stop() { service_stop kafka TERM; }

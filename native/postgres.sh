@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# postgres - the write model: a cluster of its own, its schema, roles and sample events.
+
+readonly PG_BIN=/usr/lib/postgresql/15/bin
+readonly PG_ELSEWHERE=/var/lib # where data goes that user postgres cannot reach in the checkout
+
+postgresql_ports() { printf '%s\n' "$PG_PORT"; }
+
+# PostgreSQL refuses to run as root; anybody else runs it as themselves. Only execs, so the pid stays.
+pg_user() {
+	if ((EUID == 0)); then
+		printf '%s\n' setpriv --reuid=postgres --regid=postgres --init-groups
+	fi
+}
+
+# Makes $STATE/postgresql, the directory of the cluster, and prints a warning when that is a link to
+# another place because user postgres cannot enter the checkout.
+pg_directory() {
+	local link=$STATE/postgresql elsewhere
+
+	[[ -d $link/ ]] && return 0
+	if ((EUID != 0)); then
+		mkdir -p -- "$link"
+		return 0
+	fi
+	if setpriv --reuid=postgres --regid=postgres --init-groups test -x "$STATE"; then
+		install -d -o postgres -g postgres -m 700 -- "$link"
+		return 0
+	fi
+	elsewhere=$PG_ELSEWHERE/seatline-$(printf '%s' "$STATE" | sha256sum | head -c 12)
+	install -d -o postgres -g postgres -m 700 -- "$elsewhere"
+	ln -sfn -- "$elsewhere" "$link"
+	say "warning: user postgres cannot enter $STATE: the cluster is in $elsewhere"
+}
+
+pg_create() {
+	local data=$STATE/postgresql/data password=$STATE/postgresql/password runner
+
+	mapfile -t runner < <(pg_user)
+	rm -rf -- "$data" "$data.new" # without PG_VERSION at its final name it never was complete
+	(
+		umask 077
+		printf '%s\n' "$PG_ADMIN_PASSWORD" >"$password"
+	)
+	((EUID != 0)) || chown postgres: -- "$password"
+	"${runner[@]}" "$PG_BIN/initdb" --pgdata "$data.new" --username postgres --pwfile "$password" \
+		--auth scram-sha-256 --encoding UTF8 --locale C.UTF-8 --data-checksums \
+		>>"$STATE/log/postgresql.log" 2>&1
+	rm -f -- "$password"
+	mv -- "$data.new" "$data"
+}
+
+pg_configure() {
+	local config=$STATE/postgresql/data/postgresql.conf
+
+	render "$ROOT/native/postgresql.conf" PG_PORT >"$config"
+	((EUID != 0)) || chown postgres: -- "$config"
+}
+
+pg_answers() { "$PG_BIN/pg_isready" --quiet --host 127.0.0.1 --port "$PG_PORT"; }
+
+# pg_admin DATABASE: runs the SQL on stdin as superuser.
+pg_admin() {
+	PGPASSWORD=$PG_ADMIN_PASSWORD PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" --no-psqlrc --quiet \
+		--no-align --tuples-only --set ON_ERROR_STOP=1 --host 127.0.0.1 --port "$PG_PORT" \
+		--username postgres --dbname "$1"
+}
+
+# Migrations, passwords of the roles, sample events: each may run again and then changes nothing.
+pg_schema() {
+	DATABASE_URL="postgres://postgres:$PG_ADMIN_PASSWORD@127.0.0.1:$PG_PORT/seatline?sslmode=disable" \
+		"$DBMATE" --migrations-dir "$ROOT/db/migrations" --no-dump-schema up
+	{
+		# On stdin, because arguments are for all to see.
+		printf "ALTER ROLE %s LOGIN PASSWORD '%s';\n" seatline_worker "$PG_WORKER_PASSWORD" \
+			seatline_projector "$PG_PROJECTOR_PASSWORD"
+		cat -- "$ROOT/db/seed.sql"
+	} | pg_admin seatline
+}
+
+postgresql_start() {
+	local runner
+
+	STEP_RESULT=running
+	if ! service_is_running postgresql; then
+		STEP_RESULT=started
+		pg_directory
+		if [[ ! -f $STATE/postgresql/data/PG_VERSION ]]; then
+			pg_create
+			STEP_RESULT='created, started'
+		fi
+		pg_configure
+		mapfile -t runner < <(pg_user)
+		service_launch postgresql "${runner[@]}" "$PG_BIN/postgres" -D "$STATE/postgresql/data"
+	fi
+	wait_until postgresql "$SERVER_START_S" 'accept connections' pg_answers
+	pg_schema
+}
+
+# SIGINT is PostgreSQL's "fast" shutdown: it does not wait for clients to leave.
+postgresql_stop() { service_stop postgresql INT; }
+
+# Deletes the cluster, also where it is not below the state directory.
+postgresql_delete() {
+	local elsewhere
+
+	if [[ -L $STATE/postgresql ]]; then
+		elsewhere=$(readlink -- "$STATE/postgresql")
+		[[ $elsewhere == "$PG_ELSEWHERE"/seatline-* ]] && rm -rf -- "$elsewhere"
+	fi
+	rm -rf -- "$STATE/postgresql"
+}

@@ -1,0 +1,301 @@
+# shellcheck shell=bash
+# services - the commands of native mode over all services, in the order in which a booking travels.
+
+# 1 while everything is being started: then each program must become ready.
+START_ALL=0
+
+native_prepare() {
+	settings_load
+	readonly KAFKA_PORT=$((SEATLINE_PORT_BASE + 92)) KAFKA_CONTROLLER_PORT=$((SEATLINE_PORT_BASE + 93))
+	readonly PG_PORT=$((SEATLINE_PORT_BASE + 432)) REDIS_PORT=$((SEATLINE_PORT_BASE + 379))
+	readonly MONGO_PORT=$((SEATLINE_PORT_BASE + 17)) LIVE_PORT=$((SEATLINE_PORT_BASE + 89))
+	readonly GATEWAY_URL=http://127.0.0.1:$SEATLINE_GATEWAY_PORT
+}
+
+# Makes the state directory, and lets one start or stop at a time have it.
+state_open() {
+	mkdir -p -- "$RUN/opt" "$STATE"
+	if [[ ! -e $STATE/.seatline-state ]]; then
+		[[ -z $(ls -A -- "$STATE") ]] || die "$STATE holds something else than Seatline's state"
+		: >"$STATE/.seatline-state"
+	fi
+	chmod 711 -- "$STATE"
+	mkdir -p -m 700 -- "$STATE/pid" "$STATE/log" "$STATE/tmp"
+	exec 9>"$STATE/lock"
+	flock --wait "$LOCK_S" 9 || die "another start or stop has held $STATE/lock for $LOCK_S s"
+}
+
+# --- names -----------------------------------------------------------------------------------
+
+# service_names [NAME...]: the named services, or all, as instances in the order of travel.
+service_names() {
+	local name program
+
+	for name in "$@"; do
+		[[ " ${SERVERS[*]} ${PROGRAMS[*]} nginx " == *" $name "* ]] || program_split "$name" ||
+			die "there is no service '$name'; ./start-services.sh help names them"
+	done
+	for name in "${SERVERS[@]}"; do
+		is_wanted "$name" "$@" && printf '%s\n' "$name"
+	done
+	for program in "${PROGRAMS[@]}"; do
+		for name in $(program_instances "$program" "$@"); do
+			{ is_wanted "$program" "$@" || is_wanted "$name" "$@"; } && printf '%s\n' "$name"
+		done
+	done
+	is_wanted nginx "$@" && printf 'nginx\n'
+	return 0
+}
+
+# is_wanted NAME [WANTED...]: no list wants everything.
+is_wanted() {
+	local name=$1
+	shift
+	(($# == 0)) || [[ " $* " == *" $name "* ]]
+}
+
+# program_instances PROGRAM [NAME...]: as configured, and those that were started or named beyond.
+program_instances() {
+	local program=$1 file
+	shift
+	{
+		program_names "$program"
+		for file in "$STATE/pid/$program"-*.pid; do
+			[[ -e $file ]] && basename -- "$file" .pid
+		done
+		printf '%s\n' "$@" | grep -E "^$program-[0-9]+\$" || true
+	} | sort -u -V
+}
+
+service_ports() {
+	case $1 in
+	kafka | postgresql | redis | mongodb | nginx) "${1}_ports" ;;
+	*) program_ports "$1" ;;
+	esac
+}
+
+service_start() {
+	case $1 in
+	kafka | postgresql | redis | mongodb | nginx) "${1}_start" ;;
+	*) program_start "$1" ;;
+	esac
+}
+
+# service_halt NAME: stops it the way it likes to be stopped.
+service_halt() {
+	case $1 in
+	kafka | postgresql | redis | mongodb | nginx) "${1}_stop" ;;
+	*) service_stop "$1" TERM ;;
+	esac
+}
+
+# --- up --------------------------------------------------------------------------------------
+
+# ports_check NAME...: says every port that a service which does not run yet needs and somebody has.
+ports_check() {
+	local name port listeners who taken=0
+
+	listeners=$(ss --listening --tcp --numeric --processes --no-header)
+	for name in "$@"; do
+		! service_is_running "$name" || continue
+		for port in $(service_ports "$name"); do
+			who=$(awk -v port="$port" '$4 ~ ":" port "$" { print ($6 == "" ? "another user" : $6); exit }' \
+				<<<"$listeners")
+			[[ -n $who ]] || continue
+			taken=1
+			who=$(sed -E 's/^users:\(\("([^"]*)",pid=([0-9]+).*/\1, pid \2/' <<<"$who")
+			say "error: port $port, for $name, is taken by a process of $who" >&2
+		done
+	done
+	((taken == 0)) && return 0
+	say 'Stop that, or choose other ports: SEATLINE_GATEWAY_PORT (now '"$SEATLINE_GATEWAY_PORT"') for the' >&2
+	say "gateway, SEATLINE_PORT_BASE (now $SEATLINE_PORT_BASE) for everything else." >&2
+	exit 1
+}
+
+# step NAME FUNCTION...: in the foreground, for what may ask for a password or takes minutes.
+step() {
+	local name=$1 from to
+	shift
+	now_ms from
+	"$@"
+	now_ms to
+	step_line "$name" "$STEP_RESULT" "$((to - from))"
+}
+
+# What all states share is installed by one start at a time.
+install_all() {
+	exec 8>"$RUN/lock"
+	flock --wait "$LOCK_S" 8 || die "another start has been installing for $LOCK_S s"
+	step packages install_packages
+	step downloads install_downloads
+}
+
+native_up() {
+	local names servers=() programs=() name from to
+
+	now_ms from
+	mapfile -t names < <(service_names "$@")
+	((${#names[@]})) || exit 1
+	(($#)) || START_ALL=1
+	state_open
+	secrets_load
+	command -v ss >/dev/null && ports_check "${names[@]}"
+	install_all
+	ports_check "${names[@]}" # a bare machine has no ss before
+	settings_save
+	for name in "${names[@]}"; do
+		case $name in
+		kafka | postgresql | redis | mongodb) servers+=("$name") ;;
+		nginx) ;;
+		*) programs+=("$name") ;;
+		esac
+	done
+	start_group "${servers[@]}" "${programs[@]:+build}"
+	exec 8>&- # what was built is complete
+	start_group "${programs[@]}"
+	[[ " ${names[*]} " != *' nginx '* ]] || start_group nginx
+	now_ms to
+	((START_ALL == 0)) || show_first_steps "$((to - from))"
+}
+
+# start_group NAME...: at the same time; exits when one fails. "build" compiles the programs.
+start_group() {
+	local name names=()
+
+	for name in "$@"; do
+		[[ -n $name ]] && names+=("$name")
+	done
+	for name in "${names[@]}"; do
+		if [[ $name == build ]]; then
+			step_begin build install_programs
+		else
+			step_begin "$name" service_start "$name"
+		fi
+	done
+	steps_end "${names[@]}"
+}
+
+# show_first_steps MILLISECONDS
+show_first_steps() {
+	cat <<END
+
+Seatline runs: $GATEWAY_URL (started in $(($1 / 1000)).$(($1 % 1000 / 100)) s)
+
+  curl $GATEWAY_URL/api/events
+  curl -H 'Content-Type: application/json' -d '{"userId":"u1","eventId":"concert123","seatId":"A1"}' $GATEWAY_URL/api/book
+  curl $GATEWAY_URL/api/events/concert123
+  curl -N -H 'Accept: text/event-stream' $GATEWAY_URL/api/events/concert123/live
+
+./start-services.sh status, logs, stop and reset do what they say.
+END
+}
+
+# --- the other commands ----------------------------------------------------------------------
+
+native_stop() {
+	local names name i
+
+	mapfile -t names < <(service_names "$@")
+	((${#names[@]})) || exit 1
+	[[ -e $STATE/.seatline-state ]] || {
+		say 'nothing was ever started'
+		return 0
+	}
+	state_open
+	# Against the direction of travel: who asks goes before who answers.
+	for ((i = ${#names[@]} - 1; i >= 0; i--)); do
+		name=${names[i]}
+		step_begin "$name" service_halt "$name"
+		[[ " ${SERVERS[*]} " == *" $name "* ]] || step_end "$name"
+	done
+	for ((i = ${#names[@]} - 1; i >= 0; i--)); do
+		name=${names[i]}
+		[[ " ${SERVERS[*]} " != *" $name "* ]] || step_end "$name"
+	done
+}
+
+native_reset() {
+	(($# == 0)) || die 'reset takes no names: the data of the parts belongs together'
+	[[ -e $STATE/.seatline-state ]] || {
+		say "there is no data in $STATE"
+		return 0
+	}
+	native_stop
+	postgresql_delete
+	rm -rf -- "$STATE"
+	say "deleted $STATE"
+}
+
+# status_line NAME: state, pid, since when, ports, health.
+status_line() {
+	local name=$1 pid ports since health=-
+
+	ports=$(service_ports "$name" | paste -sd, -)
+	if ! pid=$(service_pid "$name"); then
+		printf '%-14s %-8s %-8s %-20s %-12s %s\n' "$name" stopped - - "$ports" -
+		return 0
+	fi
+	since=$(date -d "@$(stat -c %Y -- "$STATE/pid/$name.pid")" '+%F %T')
+	health=$(service_health "$name")
+	printf '%-14s %-8s %-8s %-20s %-12s %s\n' "$name" running "$pid" "$since" "$ports" "$health"
+}
+
+service_health() {
+	local url
+
+	case $1 in
+	kafka | postgresql | redis | mongodb)
+		if port_is_open "$("${1}_ports" | head -n 1)"; then printf listening; else printf 'not listening'; fi
+		return 0
+		;;
+	nginx) url=$GATEWAY_URL/healthz ;;
+	*)
+		program_split "$1"
+		url=http://127.0.0.1:$(program_ops_port "$PROGRAM" "$INDEX")/readyz
+		;;
+	esac
+	if http_ok "$url"; then printf ready; else printf 'not ready: %s' "$url"; fi
+}
+
+native_status() {
+	local names name
+
+	mapfile -t names < <(service_names "$@")
+	((${#names[@]})) || exit 1
+	printf '%-14s %-8s %-8s %-20s %-12s %s\n' NAME STATE PID SINCE PORTS HEALTH
+	for name in "${names[@]}"; do
+		status_line "$name"
+	done
+}
+
+# native_logs [NAME...] [-f]
+native_logs() {
+	local names=() wanted=() files=() name follow=()
+
+	for name in "$@"; do
+		if [[ $name == -f ]]; then follow=(--follow); else wanted+=("$name"); fi
+	done
+	mapfile -t names < <(service_names "${wanted[@]}")
+	((${#names[@]})) || exit 1
+	for name in "${names[@]}"; do
+		[[ ! -e $STATE/log/$name.log ]] || files+=("$STATE/log/$name.log")
+	done
+	((${#files[@]})) || die "no logs in $STATE/log yet"
+	tail -n "$LOG_LINES_SHOWN" "${follow[@]}" -- "${files[@]}"
+}
+
+# For tests and for whoever wants to look inside: eval "$(./start-services.sh env)".
+native_env() {
+	[[ -r $STATE/secrets ]] || die 'nothing was started yet'
+	secrets_load
+	cat <<END
+SEATLINE_URL='$GATEWAY_URL'
+TEST_KAFKA_BROKERS='127.0.0.1:$KAFKA_PORT'
+TEST_PG_DSN='host=127.0.0.1 port=$PG_PORT dbname=seatline user=postgres password=$PG_ADMIN_PASSWORD'
+TEST_REDIS_HOST='127.0.0.1'
+TEST_REDIS_PORT='$REDIS_PORT'
+TEST_REDIS_PASSWORD='$REDIS_ADMIN_PASSWORD'
+TEST_MONGO_URI='mongodb://seatline_admin:$MONGO_ADMIN_PASSWORD@127.0.0.1:$MONGO_PORT/?replicaSet=rs0&authSource=admin'
+END
+}

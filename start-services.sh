@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# start-services - installs what Seatline needs, and starts, shows and stops all of it.
+# `./start-services.sh help` says how it is used; native/common.sh, where state is kept.
+set -euo pipefail
+shopt -s inherit_errexit
+# The same numbers, sort orders and messages in every locale; file names may still be UTF-8.
+export LC_ALL=C.UTF-8 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+RUN=$ROOT/.run
+STATE=$(realpath -m -- "${SEATLINE_STATE_DIR:-$RUN/demo}")
+BUILD=$(realpath -m -- "${SEATLINE_BUILD_DIR:-$RUN/build}")
+readonly ROOT RUN STATE BUILD
+cd / # no service keeps the caller's directory busy
+
+# shellcheck source=native/common.sh
+. "$ROOT/native/common.sh"
+# shellcheck source=native/install.sh
+. "$ROOT/native/install.sh"
+# shellcheck source=native/kafka.sh
+. "$ROOT/native/kafka.sh"
+# shellcheck source=native/postgres.sh
+. "$ROOT/native/postgres.sh"
+# shellcheck source=native/redis.sh
+. "$ROOT/native/redis.sh"
+# shellcheck source=native/mongodb.sh
+. "$ROOT/native/mongodb.sh"
+# shellcheck source=native/programs.sh
+. "$ROOT/native/programs.sh"
+# shellcheck source=native/nginx.sh
+. "$ROOT/native/nginx.sh"
+# shellcheck source=native/services.sh
+. "$ROOT/native/services.sh"
+# shellcheck source=native/docker.sh
+. "$ROOT/native/docker.sh"
+
+usage() {
+	cat <<'END'
+Usage: ./start-services.sh [command] [name...]
+
+  up      start everything (default), or only what is named; what runs stays as it is
+  status  what runs, since when, on which port, and how it is
+  logs    [name] [-f]: the last log lines; -f follows
+  stop    stop everything, or only what is named
+  reset   stop, and delete this project's data; downloads and builds stay
+  env     connection settings of the servers as shell assignments, passwords included
+
+Names: kafka postgresql redis mongodb write-api worker projector read-api nginx;
+worker-1 is one instance of a program (native mode).
+
+Environment (remembered from start to start, except the last three):
+  SEATLINE_GATEWAY_PORT  8080       the gateway's port
+  SEATLINE_GATEWAY_HOST  127.0.0.1  the gateway's address; the demo has no accounts: keep it local
+  SEATLINE_PORT_BASE     18000      all other ports are this and up to 432 more, on 127.0.0.1
+  PARTITIONS             12         of the topic booking_requests, when it is created
+  KAFKA_FLUSH_MESSAGES   1          messages until Kafka forces a partition to disk; 99999 leaves it
+                                    to the kernel: faster, but a power cut may lose accepted bookings
+  WRITE_API_INSTANCES, WORKER_INSTANCES, PROJECTOR_INSTANCES, READ_API_INSTANCES   1
+  SEATLINE_MODE          native or docker; default docker where a Docker engine answers
+  SEATLINE_STATE_DIR     .run/demo  configuration, data, logs, pid files
+  SEATLINE_BUILD_DIR     a meson build directory to run the programs from; default: compile them
+END
+}
+
+main() {
+	local command=${1:-up}
+	(($# == 0)) || shift
+
+	case $command in
+	up | status | logs | stop | reset | env) ;;
+	help | -h | --help)
+		usage
+		return
+		;;
+	*)
+		usage >&2
+		exit 2
+		;;
+	esac
+	if [[ $(mode) == docker ]]; then
+		"docker_$command" "$@"
+	else
+		native_prepare
+		"native_$command" "$@"
+	fi
+}
+
+main "$@"
