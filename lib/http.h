@@ -2,11 +2,13 @@
  * http - a small HTTP server on civetweb: a route table, strict requests, problem+json answers.
  *
  * Before a handler runs, the server has refused: both request-smuggling forms (Content-Length with
- * Transfer-Encoding, two Content-Lengths), unknown routes (404), wrong methods (405 with Allow), a
- * chunked or over-long body (411/413), and, for routes with HTTP_JSON, a content type that is not
+ * Transfer-Encoding, two Content-Lengths) and heads that two parsers may read differently, unknown
+ * routes (404), wrong methods (405 with Allow), a chunked or over-long body (411/413), a body that
+ * does not come in time (408), and, for routes with HTTP_JSON, a content type that is not
  * application/json in UTF-8 (415). It matches the raw path: an encoded or dotted path is no route.
  * It answers X-Request-Id on every response (the client's if valid, else a new one), and head and
- * body leave in one write. HEAD is served by GET routes, without the body.
+ * body leave in one write. HEAD is served by GET routes, without the body. Answers to commands and
+ * problems say Cache-Control: no-store. A connection whose body was not read is closed.
  *
  * Owns     the request's strings live until the handler returns; response buffers are the server's.
  * Threads  a handler runs on any of `threads` threads; a connection holds one for its lifetime, so
@@ -30,6 +32,7 @@
 #define HTTP_ROUTES_MAX 32
 #define HTTP_PARAM_BYTES_MAX 129
 #define HTTP_HEADERS_BYTES_MAX 2048
+#define HTTP_BOOKING_ID_BYTES_MAX 37
 #define HTTP_RESPONSE_BYTES_MAX (32u << 20)
 
 struct http_request {
@@ -49,6 +52,10 @@ struct http_response {
 	const char *content_type;  /* a literal; "application/json" until set */
 	struct strbuf headers;     /* further "Name: value\r\n" lines */
 	struct strbuf body;
+	/* Set by a handler whose request is about one booking: for the request's line in the log. */
+	char booking_id[HTTP_BOOKING_ID_BYTES_MAX];
+	const char *request_id;    /* the server's: the instance of a problem */
+	unsigned problem_fields;   /* the server's: entries in errors[]       */
 };
 
 typedef void http_handler(void *ctx, const struct http_request *request,
@@ -64,31 +71,42 @@ struct http_route {
 };
 
 struct http_config {
-	const char *host;
-	int64_t port;
+	const char *host;              /* the one address listened on          */
+	int64_t port;                  /* 0: any free one                      */
 	int64_t threads;
 	int64_t body_bytes_max;
-	int64_t request_timeout_ms;    /* between a request's bytes            */
+	int64_t request_timeout_ms;    /* for a head, and again for a body     */
 	int64_t keep_alive_timeout_ms; /* idle connection                      */
-	const char *service;           /* for request lines in the log         */
+	const char *service;           /* `server` in request lines of the log */
 	bool log_requests;             /* info line per request; else debug    */
 };
 
 struct http_server;
 
-/* metrics may be NULL; else http_requests_total{method,status class} and http_request_seconds. */
+/*
+ * metrics may be NULL; else http_requests_total{method,status class} and http_request_seconds. One
+ * server of a process may have metrics. Routes and the config's strings must outlive the server.
+ */
 err_code http_server_open(const struct http_config *config, const struct http_route *routes,
                           size_t count, void *ctx, struct metrics *metrics,
                           struct http_server **ret, struct err *err) _must_check_;
 
+/* The port it listens on. */
+int http_server_port(const struct http_server *server);
+
+#define HTTP_STOP_MS 2000 /* civetweb's longest sleep */
+
 /*
  * Drains: from now on each answer says Connection: close; after linger_ms, or once no request has
- * come for a while, stops listening and waits for running handlers. Ignores NULL.
+ * come for a while, refuses what still comes (503), waits for running handlers and stops listening.
+ * An idle connection can hold it up for HTTP_STOP_MS more. Ignores NULL.
  */
 void http_server_close(struct http_server *server, int64_t linger_ms);
 
 /* NULL when the client did not send it; the first one when it sent several. */
 const char *http_header(const struct http_request *request, const char *name);
+/* True when the client sent it several times, with values that are not all the same. */
+bool http_header_is_ambiguous(const struct http_request *request, const char *name);
 
 /* Copies the percent-decoded value of a query parameter. False: absent. ERR_INVALID is reported
  * through *ret_bad: bad encoding, a NUL, given twice, or longer than size allows. */

@@ -1,0 +1,187 @@
+#include "http_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const struct {
+	int status;
+	const char *name;
+} statuses[] = {
+	{ 200, "OK" },
+	{ 201, "Created" },
+	{ 202, "Accepted" },
+	{ 204, "No Content" },
+	{ 304, "Not Modified" },
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 408, "Request Timeout" },
+	{ 409, "Conflict" },
+	{ 410, "Gone" },
+	{ 411, "Length Required" },
+	{ 412, "Precondition Failed" },
+	{ 413, "Content Too Large" },
+	{ 414, "URI Too Long" },
+	{ 415, "Unsupported Media Type" },
+	{ 417, "Expectation Failed" },
+	{ 422, "Unprocessable Content" },
+	{ 429, "Too Many Requests" },
+	{ 431, "Request Header Fields Too Large" },
+	{ 500, "Internal Server Error" },
+	{ 503, "Service Unavailable" },
+	{ 505, "HTTP Version Not Supported" },
+};
+
+const char *http_status_name(int status)
+{
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (statuses[i].status == status)
+			return statuses[i].name;
+	return "Unknown";
+}
+
+void http_response_begin(struct http_response *response, const char *request_id)
+{
+	response->status = 200;
+	response->content_type = "application/json";
+	strbuf_reset(&response->headers);
+	strbuf_reset(&response->body);
+	response->booking_id[0] = '\0';
+	response->request_id = request_id;
+	response->problem_fields = 0;
+}
+
+void http_response_header(struct http_response *response, const char *name, const char *value)
+{
+	assert(!strpbrk(name, "\r\n:") && !strpbrk(value, "\r\n"));
+
+	strbuf_addf(&response->headers, "%s: %s\r\n", name, value);
+}
+
+void http_problem(struct http_response *response, int status, const char *slug, const char *detail)
+{
+	struct strbuf *body = &response->body;
+
+	response->status = status;
+	response->content_type = "application/problem+json";
+	response->problem_fields = 0;
+	strbuf_reset(body);
+	strbuf_addf(body, "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d", slug,
+		    http_status_name(status), status);
+	if (detail) {
+		strbuf_add_text(body, ",\"detail\":");
+		strbuf_add_json(body, detail);
+	}
+	if (response->request_id) {
+		/* Its grammar needs no escaping, neither in JSON nor in a URN. */
+		strbuf_addf(body, ",\"instance\":\"urn:seatline:request:%s\"",
+			    response->request_id);
+	}
+	strbuf_add_char(body, '}');
+}
+
+/* Takes back the end of a complete body so that more can follow. */
+static void reopen(struct strbuf *body, const char *end)
+{
+	const size_t len = strlen(end);
+	if (body->overflow)
+		return;
+	assert(body->len > len && memcmp(body->data + body->len - len, end, len) == 0);
+
+	body->len -= len;
+	body->data[body->len] = '\0';
+}
+
+void http_problem_field(struct http_response *response, const char *field, const char *detail)
+{
+	struct strbuf *body = &response->body;
+
+	reopen(body, response->problem_fields > 0 ? "]}" : "}");
+	strbuf_add_text(body, response->problem_fields > 0 ? "," : ",\"errors\":[");
+	strbuf_add_text(body, "{\"field\":");
+	strbuf_add_json(body, field);
+	strbuf_add_text(body, ",\"detail\":");
+	strbuf_add_json(body, detail);
+	strbuf_add_text(body, "}]}");
+	response->problem_fields++;
+}
+
+void http_problem_member(struct http_response *response, const char *name, const char *json)
+{
+	struct strbuf *body = &response->body;
+	assert(response->problem_fields == 0); /* Members come before fields. */
+
+	reopen(body, "}");
+	strbuf_add_char(body, ',');
+	strbuf_add_json(body, name);
+	strbuf_add_char(body, ':');
+	strbuf_add_text(body, json);
+	strbuf_add_char(body, '}');
+}
+
+bool http_not_modified(const struct http_request *request, struct http_response *response,
+		       const char *etag)
+{
+	http_response_header(response, "ETag", etag);
+
+	const char *known = http_header(request, "If-None-Match");
+	if (!known || !http_etag_matches(known, etag))
+		return false;
+	response->status = 304;
+	strbuf_reset(&response->body);
+	return true;
+}
+
+static bool is_read(const char *method)
+{
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+static bool has_no_body(int status)
+{
+	return status == 204 || status == 304;
+}
+
+void http_response_head(const struct http_exchange *x, struct strbuf *out)
+{
+	const struct http_response *response = x->response;
+
+	strbuf_addf(out, "HTTP/1.1 %d %s\r\n", response->status,
+		    http_status_name(response->status));
+	if (!has_no_body(response->status)) {
+		strbuf_addf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+			    response->content_type, response->body.len);
+	}
+	strbuf_addf(out, "X-Request-Id: %s\r\n", x->request.request_id);
+	if (x->request.traceparent[0] != '\0')
+		strbuf_addf(out, "traceparent: %s\r\n", x->request.traceparent);
+	if (!is_read(x->request.method) || response->status >= 400)
+		strbuf_add_text(out, "Cache-Control: no-store\r\n");
+	strbuf_add(out, response->headers.data, response->headers.len);
+	strbuf_addf(out, "Connection: %s\r\n\r\n", x->keep_alive ? "keep-alive" : "close");
+}
+
+void http_response_send(struct http_exchange *x)
+{
+	struct http_response *response = x->response;
+	struct strbuf *out = &x->thread->out;
+
+	if (response->body.overflow || response->headers.overflow) {
+		strbuf_reset(&response->headers);
+		http_problem(response, 500, "internal-error", "The answer is too long to send.");
+	}
+	if (atomic_load(&x->server->draining))
+		x->keep_alive = false;
+
+	strbuf_reset(out);
+	http_response_head(x, out);
+	if (strcmp(x->request.method, "HEAD") != 0 && !has_no_body(response->status))
+		strbuf_add(out, response->body.data, response->body.len);
+	/* A failed write means that the client is gone: nobody is left to tell. */
+	if (out->overflow || mg_write(x->conn, out->data, out->len) != (int)out->len)
+		x->keep_alive = false;
+	if (!x->keep_alive)
+		mg_disable_connection_keep_alive(x->conn);
+}
