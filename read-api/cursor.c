@@ -1,0 +1,75 @@
+#include "cursor.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <string.h>
+
+#define DATE_BYTES    8
+#define TAG_BYTES     8
+#define RAW_BYTES_MAX (DATE_BYTES + IDENT_BYTES_MAX - 1 + TAG_BYTES)
+
+/* Keeps these hashes apart from everything else made under the same key. */
+static const unsigned char PURPOSE[] = "cursor";
+
+static_assert(CURSOR_BYTES_MAX >= (RAW_BYTES_MAX * 4 + 2) / 3 + 1, "a cursor fits its text");
+
+static void tag_of(const struct booking_id_key *key, const unsigned char *bytes, size_t len,
+		   unsigned char ret[static TAG_BYTES])
+{
+	crypto_generichash_state state;
+	unsigned char hash[crypto_generichash_BYTES_MIN];
+
+	/* These fail only for sizes that the library does not have. */
+	(void)crypto_generichash_init(&state, key->bytes, sizeof(key->bytes), sizeof(hash));
+	(void)crypto_generichash_update(&state, PURPOSE, sizeof(PURPOSE));
+	(void)crypto_generichash_update(&state, bytes, len);
+	(void)crypto_generichash_final(&state, hash, sizeof(hash));
+	memcpy(ret, hash, TAG_BYTES);
+}
+
+void cursor_format(const struct booking_id_key *key, const struct cursor *cursor,
+		   char buf[static CURSOR_BYTES_MAX])
+{
+	unsigned char raw[RAW_BYTES_MAX];
+	const size_t id_len = strlen(cursor->event_id);
+	const size_t len = DATE_BYTES + id_len;
+
+	assert(id_len > 0 && id_len < IDENT_BYTES_MAX);
+	for (size_t i = 0; i < DATE_BYTES; i++)
+		raw[i] = (unsigned char)((uint64_t)cursor->date_ms >> (56 - 8 * i));
+	memcpy(raw + DATE_BYTES, cursor->event_id, id_len);
+	tag_of(key, raw, len, raw + len);
+
+	sodium_bin2base64(buf, CURSOR_BYTES_MAX, raw, len + TAG_BYTES,
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+err_code cursor_parse(const struct booking_id_key *key, const char *text, struct cursor *ret,
+		      struct err *err)
+{
+	unsigned char raw[RAW_BYTES_MAX], tag[TAG_BYTES];
+	size_t len = 0;
+
+	if (sodium_base642bin(raw, sizeof(raw), text, strlen(text), NULL, &len, NULL,
+			      sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+	    len <= DATE_BYTES + TAG_BYTES)
+		return err_set(err, ERR_INVALID, "no cursor");
+
+	const size_t id_len = len - DATE_BYTES - TAG_BYTES;
+	const char *id = (const char *)raw + DATE_BYTES;
+
+	tag_of(key, raw, len - TAG_BYTES, tag);
+	if (sodium_memcmp(tag, raw + len - TAG_BYTES, TAG_BYTES) != 0 ||
+	    !ident_is_valid(id, id_len))
+		return err_set(err, ERR_INVALID, "a cursor that was not made here");
+
+	uint64_t date = 0;
+
+	for (size_t i = 0; i < DATE_BYTES; i++)
+		date = date << 8 | raw[i];
+
+	ret->date_ms = (int64_t)date;
+	memcpy(ret->event_id, id, id_len);
+	ret->event_id[id_len] = '\0';
+	return ERR_OK;
+}

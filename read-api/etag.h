@@ -1,0 +1,34 @@
+/*
+ * etag - strong validators: equal ones mean equal bytes, of one write model.
+ *
+ * Grammar  RFC 9110, section 8.8.3, with its quotes.
+ * Shape    a plain value. The mark of a seat map is fed (block, version) pairs in block order:
+ *          blocks read at different moments may add up to the same sum with different seats. It
+ *          also takes the write model's id: another one counts its versions from zero again.
+ * Threads  any; one mark, one thread.
+ * Source   BLAKE2b of libsodium, cut to 64 bits.
+ */
+#pragma once
+
+#include <sodium.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ETAG_BYTES_MAX 64 /* two numbers, 16 digits, separators, quotes and the NUL */
+
+struct etag {
+	char text[ETAG_BYTES_MAX];
+};
+
+/* For what is small enough to render before comparing. link: the Link header with it, or "". */
+struct etag etag_of_bytes(const char *bytes, size_t len, const char *link);
+
+struct etag_mark {
+	crypto_generichash_state state;
+};
+
+/* ledger_id is the write model that the numbers belong to; "" while it is not known. */
+void etag_mark_init(struct etag_mark *mark, const char *ledger_id);
+void etag_mark_add(struct etag_mark *mark, int64_t number);
+/* "<event_version>-<version>-<16 hexadecimal digits>"; mark is used up. */
+struct etag etag_of_versions(int64_t event_version, int64_t version, struct etag_mark *mark);

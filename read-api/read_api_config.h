@@ -1,0 +1,19 @@
+/*
+ * read_api_config - what read-api takes from the environment.
+ */
+#pragma once
+
+#include "config.h"
+
+struct read_api_config {
+	struct config_common common;
+	char http_host[CONFIG_TEXT_BYTES_MAX];
+	int64_t http_port;
+	int64_t http_threads;
+	char mongo_uri[CONFIG_TEXT_BYTES_MAX];
+	char mongo_database[CONFIG_TEXT_BYTES_MAX];
+	int64_t mongo_timeout_ms;
+	char booking_id_key[CONFIG_TEXT_BYTES_MAX];
+};
+
+extern const struct config_program READ_API_PROGRAM;

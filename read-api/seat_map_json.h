@@ -1,0 +1,61 @@
+/*
+ * seat_map_json - a seat map's JSON from the documents it is stored in: one event, then its blocks.
+ *
+ *   {"_id","event_id","date","name","kind","venue","currency","seats":[{"seat_id","status",
+ *   "user_id"},...],"version","counts":{...}}
+ *
+ * A walk over the BSON that writes text as it goes; nothing is kept of a document.
+ * Shape    version is the sum of the blocks' versions and counts are those of the seats written, so
+ *          they fit the seats shown even when blocks were read at different moments.
+ * Owns     nothing; out is the caller's.
+ * Errors   ERR_INTERNAL a document that is no part of a seat map: no half map is shown as a whole.
+ *          ERR_UNAVAILABLE (end) fewer blocks than the event has: the map is still being built.
+ *          After an error, what was written is to be thrown away.
+ * Source   lib/PROTOCOL.md, "The read model".
+ */
+#pragma once
+
+#include "attr.h"
+#include "err.h"
+#include "etag.h"
+#include "strbuf.h"
+
+#include <bson/bson.h>
+#include <stdint.h>
+
+enum seat_status { SEAT_AVAILABLE, SEAT_HELD, SEAT_BOOKED, SEAT_BLOCKED, SEAT_STATUS_COUNT };
+
+/* What a map's bytes depend on, and so what names them. */
+struct seat_map_version {
+	int64_t event_version; /* of the event's own data            */
+	int64_t version;       /* the sum over the blocks as read    */
+	struct etag etag;
+};
+
+/* Adds up a version from the documents, without their seats. */
+struct seat_map_sum {
+	int64_t event_version;
+	int64_t version;
+	int64_t blocks;      /* seen so far              */
+	int64_t blocks_want; /* as the event says        */
+	struct etag_mark mark;
+};
+
+void seat_map_sum_begin(struct seat_map_sum *sum, const bson_t *event, const char *ledger_id);
+/* Blocks come in order. */
+void seat_map_sum_add(struct seat_map_sum *sum, const bson_t *block);
+err_code seat_map_sum_end(struct seat_map_sum *sum, struct seat_map_version *ret,
+			  struct err *err) _must_check_;
+
+struct seat_map_writer {
+	struct strbuf *out;
+	struct seat_map_sum sum;
+	int64_t counts[SEAT_STATUS_COUNT];
+};
+
+void seat_map_write_begin(struct seat_map_writer *writer, const bson_t *event,
+			  const char *ledger_id, struct strbuf *out);
+err_code seat_map_write_block(struct seat_map_writer *writer, const bson_t *block,
+			      struct err *err) _must_check_;
+err_code seat_map_write_end(struct seat_map_writer *writer, struct seat_map_version *ret,
+			    struct err *err) _must_check_;

@@ -1,0 +1,110 @@
+#include "cursor.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct booking_id_key KEY = { .bytes = { 1, 2, 3 } };
+static const struct booking_id_key OTHER_KEY = { .bytes = { 1, 2, 4 } };
+
+static struct cursor at(int64_t date_ms, const char *event_id)
+{
+	struct cursor cursor = { .date_ms = date_ms };
+
+	cr_assert_lt(strlen(event_id), sizeof(cursor.event_id));
+	memcpy(cursor.event_id, event_id, strlen(event_id) + 1);
+	return cursor;
+}
+
+static void expect_refused(const struct booking_id_key *key, const char *text)
+{
+	struct cursor cursor = at(7, "untouched");
+
+	cr_expect_eq(cursor_parse(key, text, &cursor, NULL), ERR_INVALID, "accepted '%s'", text);
+	cr_expect_eq(cursor.date_ms, 7);
+	cr_expect_str_eq(cursor.event_id, "untouched");
+}
+
+Test(cursor, comes_back_as_it_was)
+{
+	char longest[IDENT_BYTES_MAX];
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+
+	const struct cursor cursors[] = {
+		at(0, "a"),
+		at(1813260600000, "concert123"),
+		at(-1, "sports_event456"),
+		at(INT64_MAX, longest),
+		at(INT64_MIN, "..."),
+	};
+
+	for (size_t i = 0; i < sizeof(cursors) / sizeof(cursors[0]); i++) {
+		char text[CURSOR_BYTES_MAX];
+		struct cursor back = { 0 };
+
+		cursor_format(&KEY, &cursors[i], text);
+		cr_assert_eq(cursor_parse(&KEY, text, &back, NULL), ERR_OK, "refused '%s'", text);
+		cr_expect_eq(back.date_ms, cursors[i].date_ms);
+		cr_expect_str_eq(back.event_id, cursors[i].event_id);
+	}
+}
+
+Test(cursor, needs_no_encoding_in_a_url)
+{
+	char text[CURSOR_BYTES_MAX];
+	const struct cursor cursor = at(-1, "????");
+
+	cursor_format(&KEY, &cursor, text);
+	cr_expect_eq(
+		strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"),
+		strlen(text), "%s", text);
+}
+
+Test(cursor, refuses_any_changed_character)
+{
+	char text[CURSOR_BYTES_MAX];
+	const struct cursor cursor = at(1813260600000, "concert123");
+
+	cursor_format(&KEY, &cursor, text);
+	for (size_t i = 0; i < strlen(text); i++) {
+		char changed[CURSOR_BYTES_MAX];
+
+		memcpy(changed, text, sizeof(changed));
+		changed[i] = text[i] == 'A' ? 'B' : 'A';
+		expect_refused(&KEY, changed);
+	}
+}
+
+Test(cursor, refuses_what_was_cut_or_made_longer)
+{
+	char text[CURSOR_BYTES_MAX], longer[CURSOR_BYTES_MAX + 4];
+	const struct cursor cursor = at(1813260600000, "concert123");
+
+	cursor_format(&KEY, &cursor, text);
+	(void)snprintf(longer, sizeof(longer), "%sAAAA", text);
+	expect_refused(&KEY, longer);
+	for (size_t len = strlen(text); len-- > 0;) {
+		text[len] = '\0';
+		expect_refused(&KEY, text);
+	}
+}
+
+Test(cursor, refuses_another_key_and_what_is_no_cursor)
+{
+	static const char *const bad[] = {
+		"", "x", "====", "not base64!", "AAAAAAAAAAAAAAAAAAAAAAAA", "\xff\xff"
+	};
+	char text[CURSOR_BYTES_MAX], huge[4096];
+	const struct cursor cursor = at(5, "a");
+
+	cursor_format(&KEY, &cursor, text);
+	expect_refused(&OTHER_KEY, text);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		expect_refused(&KEY, bad[i]);
+
+	memset(huge, 'A', sizeof(huge) - 1);
+	huge[sizeof(huge) - 1] = '\0';
+	expect_refused(&KEY, huge);
+}
