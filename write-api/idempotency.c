@@ -1,0 +1,238 @@
+#include "idempotency.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* At 0.05 ms an answer, eight connections carry more than all threads can ask for. */
+#define CONNECTIONS     8
+#define HASH_BYTES      16
+#define HASH_TEXT_BYTES (2 * HASH_BYTES + 1)
+#define KEY_PREFIX      "seatline:idempotency:"
+
+struct idempotency {
+	struct redis *connections[CONNECTIONS];
+	struct redis *free[CONNECTIONS]; /* the last one given back goes out first */
+	size_t free_count;
+	pthread_mutex_t lock; /* free, free_count */
+	pthread_cond_t given_back;
+	int64_t wait_ms;
+	int64_t ttl_ms;
+	atomic_bool up;
+	struct metric *answers[IDEMPOTENCY_ANSWER_COUNT];
+};
+
+static void add_metrics(struct idempotency *idempotency, struct metrics *metrics)
+{
+	static const char *const labels[IDEMPOTENCY_ANSWER_COUNT] = {
+		[IDEMPOTENCY_NEW] = "answer=\"new\"",
+		[IDEMPOTENCY_REPEATED] = "answer=\"repeated\"",
+		[IDEMPOTENCY_CONFLICT] = "answer=\"conflict\"",
+		[IDEMPOTENCY_UNKNOWN] = "answer=\"unavailable\"",
+	};
+
+	for (size_t i = 0; i < IDEMPOTENCY_ANSWER_COUNT; i++)
+		idempotency->answers[i] = metrics_add_counter(
+			metrics, "seatline_idempotency_total", labels[i],
+			"Requests with an idempotency key, by what Redis knew of it.");
+}
+
+struct idempotency *idempotency_new(const struct redis_config *redis, int64_t ttl_s,
+				    struct metrics *metrics)
+{
+	struct idempotency *idempotency = calloc(1, sizeof(*idempotency));
+	assert(idempotency);
+
+	pthread_condattr_t monotonic;
+	int failed = pthread_condattr_init(&monotonic);
+	failed |= pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	failed |= pthread_cond_init(&idempotency->given_back, &monotonic);
+	failed |= pthread_condattr_destroy(&monotonic);
+	failed |= pthread_mutex_init(&idempotency->lock, NULL);
+	assert(!failed);
+
+	for (size_t i = 0; i < CONNECTIONS; i++) {
+		idempotency->connections[i] = redis_new(redis);
+		idempotency->free[i] = idempotency->connections[i];
+	}
+	idempotency->free_count = CONNECTIONS;
+	idempotency->wait_ms = redis->timeout_ms;
+	idempotency->ttl_ms = ttl_s * 1000;
+	atomic_init(&idempotency->up, true);
+	add_metrics(idempotency, metrics);
+	return idempotency;
+}
+
+void idempotency_free(struct idempotency *idempotency)
+{
+	if (!idempotency)
+		return;
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		redis_free(idempotency->connections[i]);
+	(void)pthread_cond_destroy(&idempotency->given_back); /* Nobody waits: cannot fail. */
+	(void)pthread_mutex_destroy(&idempotency->lock);      /* Nobody holds it: cannot fail. */
+	free(idempotency);
+}
+
+bool idempotency_is_up(const struct idempotency *idempotency)
+{
+	return atomic_load(&idempotency->up);
+}
+
+/* --- the connections --- */
+
+static void lock(struct idempotency *idempotency)
+{
+	const int failed = pthread_mutex_lock(&idempotency->lock);
+	assert(!failed);
+	(void)failed; /* Only the assertion reads it. */
+}
+
+static void unlock(struct idempotency *idempotency)
+{
+	(void)pthread_mutex_unlock(&idempotency->lock); /* Cannot fail: we hold it. */
+}
+
+/* NULL when none came free in time. */
+static struct redis *take(struct idempotency *idempotency)
+{
+	const int64_t until_ms = clock_monotonic_ms() + idempotency->wait_ms;
+	const struct timespec until = { .tv_sec = until_ms / 1000,
+					.tv_nsec = until_ms % 1000 * 1000000 };
+	struct redis *redis = NULL;
+	int timed_out = 0;
+
+	lock(idempotency);
+	while (idempotency->free_count == 0 && !timed_out)
+		timed_out = pthread_cond_timedwait(&idempotency->given_back, &idempotency->lock,
+						   &until);
+	if (idempotency->free_count > 0)
+		redis = idempotency->free[--idempotency->free_count];
+	unlock(idempotency);
+	return redis;
+}
+
+static void give_back(struct idempotency *idempotency, struct redis *redis)
+{
+	lock(idempotency);
+	idempotency->free[idempotency->free_count++] = redis;
+	(void)pthread_cond_signal(&idempotency->given_back); /* Never fails. */
+	unlock(idempotency);
+}
+
+/* --- hashes --- */
+
+/* Ids and keys hold no NUL, so that their ends, hashed with them, keep two lists apart. */
+static void add_text(crypto_generichash_state *hash, const char *text)
+{
+	(void)crypto_generichash_update(hash, (const unsigned char *)text,
+					strlen(text) + 1); /* Never fails. */
+}
+
+static void begin_hash(crypto_generichash_state *hash)
+{
+	(void)crypto_generichash_init(hash, NULL, 0, HASH_BYTES); /* Fails only for bad sizes. */
+}
+
+static void end_hash(crypto_generichash_state *hash, char ret[static HASH_TEXT_BYTES])
+{
+	unsigned char bytes[HASH_BYTES];
+
+	(void)crypto_generichash_final(hash, bytes,
+				       sizeof(bytes)); /* Fails only when used twice. */
+	(void)sodium_bin2hex(ret, HASH_TEXT_BYTES, bytes, sizeof(bytes));
+}
+
+static void hash_key(const char *user_id, const char *key, char ret[static HASH_TEXT_BYTES])
+{
+	crypto_generichash_state hash;
+
+	begin_hash(&hash);
+	add_text(&hash, user_id);
+	add_text(&hash, key);
+	end_hash(&hash, ret);
+}
+
+/* What makes two requests the same: not the booking id, which follows, nor the time. */
+static void hash_command(const struct command *command, char ret[static HASH_TEXT_BYTES])
+{
+	crypto_generichash_state hash;
+
+	begin_hash(&hash);
+	add_text(&hash, command_type_name(command->type));
+	add_text(&hash, command->user_id);
+	add_text(&hash, command->event_id);
+	for (unsigned i = 0; i < command->seat_count; i++)
+		add_text(&hash, command->seat_ids[i]);
+	end_hash(&hash, ret);
+}
+
+/* --- the question --- */
+
+static enum idempotency_answer read_reply(const redisReply *reply, const char *mine,
+					  struct err *err)
+{
+	if (reply->type == REDIS_REPLY_NIL)
+		return IDEMPOTENCY_NEW;
+	if (reply->type == REDIS_REPLY_STRING)
+		return strcmp(reply->str, mine) == 0 ? IDEMPOTENCY_REPEATED : IDEMPOTENCY_CONFLICT;
+	(void)err_set(err, ERR_UNAVAILABLE, "redis: %s",
+		      reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer of another kind");
+	return IDEMPOTENCY_UNKNOWN;
+}
+
+static enum idempotency_answer ask(struct redis *redis, const char *name, const char *mine,
+				   int64_t ttl_ms, struct err *err)
+{
+	char ttl[24];
+	(void)snprintf(ttl, sizeof(ttl), "%" PRId64, ttl_ms);
+	const char *argv[] = { "SET", name, mine, "NX", "GET", "PX", ttl };
+
+	_cleanup_(redis_reply_freep) redisReply *reply = NULL;
+	if (redis_ensure(redis, err) != ERR_OK ||
+	    redis_append(redis, sizeof(argv) / sizeof(argv[0]), argv, NULL, err) != ERR_OK ||
+	    redis_reply(redis, &reply, err) != ERR_OK)
+		return IDEMPOTENCY_UNKNOWN;
+	return read_reply(reply, mine, err);
+}
+
+/* One line per change, however many requests see it. */
+static void note_state(struct idempotency *idempotency, bool up, const struct err *err)
+{
+	if (atomic_exchange(&idempotency->up, up) == up)
+		return;
+	if (up)
+		log_info("idempotency_store_back");
+	else
+		log_warn("idempotency_store_lost", LOG_STR("error", err->text));
+}
+
+enum idempotency_answer idempotency_remember(struct idempotency *idempotency,
+					     const struct command *command, const char *key)
+{
+	char name[sizeof(KEY_PREFIX) + HASH_TEXT_BYTES] = KEY_PREFIX;
+	char mine[HASH_TEXT_BYTES];
+	enum idempotency_answer answer = IDEMPOTENCY_UNKNOWN;
+	struct err err = { .text = "no connection came free in time" };
+
+	hash_key(command->user_id, key, name + strlen(KEY_PREFIX));
+	hash_command(command, mine);
+
+	struct redis *redis = take(idempotency);
+	if (redis) {
+		answer = ask(redis, name, mine, idempotency->ttl_ms, &err);
+		give_back(idempotency, redis);
+	}
+	note_state(idempotency, answer != IDEMPOTENCY_UNKNOWN, &err);
+	metric_add(idempotency->answers[answer], 1);
+	return answer;
+}

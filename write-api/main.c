@@ -1,0 +1,181 @@
+#include "http.h"
+#include "idempotency.h"
+#include "kafka.h"
+#include "log.h"
+#include "metrics.h"
+#include "ops.h"
+#include "routes.h"
+#include "stop.h"
+#include "write_api_config.h"
+
+#include <stdlib.h>
+
+#define REQUEST_TIMEOUT_MS    10000
+#define KEEP_ALIVE_TIMEOUT_MS 75000 /* longer than the gateway's: it is the one to hang up */
+#define FLUSH_MS              500   /* of messages that nobody waits for any more */
+
+static void producer_close(struct kafka_producer *producer)
+{
+	kafka_producer_close(producer, FLUSH_MS);
+}
+
+DEFINE_CLEANUP(struct metrics *, metrics_free)
+DEFINE_CLEANUP(struct kafka_producer *, producer_close)
+DEFINE_CLEANUP(struct idempotency *, idempotency_free)
+DEFINE_CLEANUP(struct ops *, ops_close)
+
+struct gauges {
+	const struct write_api *api;
+	struct metric *kafka_up;
+	struct metric *redis_up;
+};
+
+static void set_gauges(void *ctx)
+{
+	const struct gauges *gauges = ctx;
+
+	metric_set(gauges->kafka_up, kafka_producer_is_up(gauges->api->producer));
+	metric_set(gauges->redis_up, idempotency_is_up(gauges->api->idempotency));
+}
+
+static void add_gauges(struct gauges *gauges, const struct write_api *api, struct metrics *metrics)
+{
+	gauges->api = api;
+	gauges->kafka_up = metrics_add_gauge(metrics, "seatline_kafka_up", NULL,
+					     "1 while Kafka acknowledges commands.");
+	gauges->redis_up = metrics_add_gauge(metrics, "seatline_redis_up", NULL,
+					     "1 while Redis remembers idempotency keys.");
+}
+
+static int fail(const char *event, const struct err *err)
+{
+	log_error(event, LOG_STR("error", err->text));
+	return err->code == ERR_INVALID ? CONFIG_EXIT_BAD : EXIT_FAILURE;
+}
+
+static err_code open_producer(const struct write_api_config *config, struct kafka_producer **ret,
+			      struct err *err)
+{
+	const struct kafka_producer_config kafka = {
+		.brokers = config->kafka_brokers,
+		.client_id = WRITE_API_PROGRAM.name,
+		.topic = config->kafka_topic,
+		.linger_ms = config->kafka_linger_ms,
+		.message_timeout_ms = config->kafka_message_timeout_ms,
+		.ack_wait_ms = config->ack_wait_ms,
+		.queue_messages_max = config->kafka_queue_messages_max,
+	};
+
+	if (config->ack_wait_ms <= config->kafka_message_timeout_ms)
+		return err_set(err, ERR_INVALID,
+			       "ACK_WAIT_MS must be above KAFKA_MESSAGE_TIMEOUT_MS");
+	return kafka_producer_open(&kafka, ret, err);
+}
+
+static struct idempotency *open_idempotency(const struct write_api_config *config,
+					    struct metrics *metrics)
+{
+	const struct redis_config redis = {
+		.host = config->redis_host,
+		.port = config->redis_port,
+		.user = config->redis_user,
+		.password = config->redis_password,
+		.timeout_ms = config->redis_timeout_ms,
+		.retry_ms = config->redis_retry_ms,
+	};
+
+	return idempotency_new(&redis, config->idempotency_ttl_s, metrics);
+}
+
+static err_code open_server(const struct write_api_config *config, struct write_api *api,
+			    struct metrics *metrics, struct http_server **ret, struct err *err)
+{
+	const struct http_config http = {
+		.host = config->http_host,
+		.port = config->http_port,
+		.threads = config->http_threads,
+		.body_bytes_max = config->body_bytes_max,
+		.request_timeout_ms = REQUEST_TIMEOUT_MS,
+		.keep_alive_timeout_ms = KEEP_ALIVE_TIMEOUT_MS,
+		.service = "api",
+		.log_requests = true,
+	};
+
+	return http_server_open(&http, WRITE_API_ROUTES, WRITE_API_ROUTES_COUNT, api, metrics, ret,
+				err);
+}
+
+static bool is_kafka_up(void *producer)
+{
+	return kafka_producer_is_up(producer);
+}
+
+/* Redis is no check: bookings are accepted without it. */
+static err_code open_ops(const struct write_api_config *config, struct gauges *gauges,
+			 struct metrics *metrics, struct ops **ret, struct err *err)
+{
+	const struct ops_check check = { "kafka", is_kafka_up, gauges->api->producer };
+
+	return ops_open(&config->common, WRITE_API_PROGRAM.name, &check, 1, metrics, set_gauges,
+			gauges, ret, err);
+}
+
+/* What is accepted is answered, and what is answered 202 is stored already. */
+static void drain(const struct write_api_config *config, struct ops *ops,
+		  struct http_server *server)
+{
+	log_info("draining", LOG_INT("within_ms", config->common.drain_ms));
+	stop_arm_deadline(config->common.drain_ms);
+	ops_drain(ops);
+	/* The rest of the time is for handlers that wait for Kafka, and for HTTP_STOP_MS. */
+	http_server_close(server, config->common.drain_ms / 5);
+}
+
+static int serve(const struct write_api_config *config)
+{
+	struct write_api api = { 0 };
+	struct gauges gauges;
+	struct err err = { 0 };
+
+	if (booking_id_init(&err) != ERR_OK ||
+	    booking_id_key_parse(config->booking_id_key, &api.key, &err) != ERR_OK)
+		return fail("bad_booking_id_key", &err);
+
+	_cleanup_(metrics_freep) struct metrics *metrics = metrics_new();
+	write_api_add_metrics(&api, metrics);
+	add_gauges(&gauges, &api, metrics);
+
+	_cleanup_(idempotency_freep) struct idempotency *idempotency =
+		open_idempotency(config, metrics);
+	api.idempotency = idempotency;
+
+	_cleanup_(producer_closep) struct kafka_producer *producer = NULL;
+	if (open_producer(config, &producer, &err) != ERR_OK)
+		return fail("kafka_not_opened", &err);
+	api.producer = producer;
+
+	_cleanup_(ops_closep) struct ops *ops = NULL;
+	struct http_server *server = NULL;
+	if (open_ops(config, &gauges, metrics, &ops, &err) != ERR_OK)
+		return fail("ops_not_opened", &err);
+	if (open_server(config, &api, metrics, &server, &err) != ERR_OK)
+		return fail("http_not_opened", &err);
+	log_info("started", LOG_INT("port", config->http_port));
+
+	(void)stop_wait(-1); /* For ever: it returns only when asked to stop. */
+	drain(config, ops, server);
+	log_info("stopped");
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct write_api_config config;
+
+	stop_block();
+	const int status = config_load(&WRITE_API_PROGRAM, argc, argv, &config);
+	if (status != CONFIG_GO_ON)
+		return status;
+	log_open(WRITE_API_PROGRAM.name, log_level_parse(config.common.log_level));
+	return serve(&config);
+}

@@ -1,0 +1,37 @@
+/*
+ * routes - what write-api answers to, and what its handlers share.
+ */
+#pragma once
+
+#include "booking_id.h"
+#include "http.h"
+#include "idempotency.h"
+#include "kafka.h"
+#include "metrics.h"
+
+#include <stddef.h>
+
+enum refusal {
+	REFUSAL_MALFORMED,
+	REFUSAL_INVALID,
+	REFUSAL_KEY_REUSED,
+	REFUSAL_UNAVAILABLE,
+	REFUSAL_INTERNAL,
+	REFUSAL_COUNT,
+};
+
+/* The handlers' ctx. */
+struct write_api {
+	struct kafka_producer *producer;
+	struct idempotency *idempotency;
+	struct booking_id_key key;
+	struct metric *accepted;
+	struct metric *refused[REFUSAL_COUNT];
+	struct metric *publish_seconds;
+};
+
+extern const struct http_route WRITE_API_ROUTES[];
+extern const size_t WRITE_API_ROUTES_COUNT;
+
+/* Fills the metrics of the struct. */
+void write_api_add_metrics(struct write_api *api, struct metrics *metrics);

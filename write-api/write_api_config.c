@@ -1,0 +1,56 @@
+#include "write_api_config.h"
+
+#define PORT_MAX       65535
+#define KEY_HEX_DIGITS 64
+
+#define FIELD(name) offsetof(struct write_api_config, name)
+
+/* clang-format off */
+static const struct config_key KEYS[] = {
+	CONFIG_KEYS_COMMON(struct write_api_config, common, "9081", "10000"),
+	{ "HTTP_HOST", CONFIG_TEXT, CONFIG_PLAIN, FIELD(http_host), "127.0.0.1", 1, 64,
+	  "address to serve on; the gateway is the only client meant to reach it" },
+	{ "HTTP_PORT", CONFIG_INT, CONFIG_PLAIN, FIELD(http_port), "8081", 1, PORT_MAX,
+	  "port to serve on" },
+	{ "HTTP_THREADS", CONFIG_INT, CONFIG_PLAIN, FIELD(http_threads), "64", 1, 1024,
+	  "connections served at once; more than the gateway keeps alive" },
+	{ "BODY_BYTES_MAX", CONFIG_INT, CONFIG_PLAIN, FIELD(body_bytes_max), "16384", 256, 1048576,
+	  "longest request body, in bytes" },
+	{ "KAFKA_BROKERS", CONFIG_TEXT, CONFIG_PLAIN, FIELD(kafka_brokers), "127.0.0.1:9092", 1,
+	  CONFIG_TEXT_BYTES_MAX - 1, "Kafka bootstrap servers, host:port, comma-separated" },
+	{ "KAFKA_TOPIC", CONFIG_TEXT, CONFIG_PLAIN, FIELD(kafka_topic), "booking_requests", 1, 249,
+	  "topic that commands go to" },
+	{ "KAFKA_LINGER_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(kafka_linger_ms), "1", 0, 1000,
+	  "time, in ms, a message waits for others to share its batch" },
+	{ "KAFKA_MESSAGE_TIMEOUT_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(kafka_message_timeout_ms),
+	  "1500", 100, 60000, "time, in ms, after which a message is given up" },
+	{ "ACK_WAIT_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(ack_wait_ms), "2500", 200, 120000,
+	  "longest wait, in ms, for Kafka's acknowledgement; above KAFKA_MESSAGE_TIMEOUT_MS" },
+	{ "KAFKA_QUEUE_MESSAGES_MAX", CONFIG_INT, CONFIG_PLAIN, FIELD(kafka_queue_messages_max),
+	  "20000", 1, 1000000, "messages under way at once; one more is refused" },
+	{ "BOOKING_ID_KEY", CONFIG_TEXT, CONFIG_SECRET | CONFIG_REQUIRED, FIELD(booking_id_key), NULL,
+	  KEY_HEX_DIGITS, KEY_HEX_DIGITS,
+	  "64 hexadecimal digits, the same as read-api's: marks the booking ids issued here" },
+	{ "REDIS_HOST", CONFIG_TEXT, CONFIG_PLAIN, FIELD(redis_host), "127.0.0.1", 1, 253,
+	  "Redis that remembers idempotency keys; bookings go on without it" },
+	{ "REDIS_PORT", CONFIG_INT, CONFIG_PLAIN, FIELD(redis_port), "6379", 1, PORT_MAX,
+	  "its port" },
+	{ "REDIS_USER", CONFIG_TEXT, CONFIG_PLAIN, FIELD(redis_user), "", 0, 128,
+	  "its user; empty for none" },
+	{ "REDIS_PASSWORD", CONFIG_TEXT, CONFIG_SECRET, FIELD(redis_password), "", 0, 256,
+	  "its password; empty for none" },
+	{ "REDIS_TIMEOUT_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(redis_timeout_ms), "50", 1, 10000,
+	  "longest wait, in ms, for each of its answers" },
+	{ "REDIS_RETRY_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(redis_retry_ms), "1000", 0, 60000,
+	  "pause, in ms, after it failed" },
+	{ "IDEMPOTENCY_TTL_S", CONFIG_INT, CONFIG_PLAIN, FIELD(idempotency_ttl_s), "86400", 1, 2592000,
+	  "time, in s, for which the request behind an idempotency key is remembered" },
+};
+/* clang-format on */
+
+const struct config_program WRITE_API_PROGRAM = {
+	.name = "write-api",
+	.summary = "takes booking requests and answers 202 once Kafka has stored them",
+	.keys = KEYS,
+	.count = sizeof(KEYS) / sizeof(KEYS[0]),
+};
