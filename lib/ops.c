@@ -12,7 +12,7 @@
 #define OPS_THREADS               4
 #define OPS_BODY_BYTES_MAX        1024
 #define OPS_REQUEST_TIMEOUT_MS    5000
-#define OPS_KEEP_ALIVE_TIMEOUT_MS 2000 /* a scraper must not hold one of few threads */
+#define OPS_KEEP_ALIVE_TIMEOUT_MS 500 /* a scraper must not hold one of few threads */
 
 struct ops {
 	const char *service;
