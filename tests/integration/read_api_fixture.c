@@ -1,0 +1,211 @@
+#include "read_api_fixture.h"
+
+#include "clock.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+#define ANSWER_BYTES_MAX    (8u << 20)
+#define URL_BYTES_MAX       4096
+#define REQUEST_SECONDS_MAX 20
+
+static const char KEY_HEX[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+static struct mongo *open_mongo(const char *uri, const char *database)
+{
+	const struct mongo_config config = {
+		.uri = uri,
+		.database = database,
+		.application_name = "test_read_api",
+		.connect_timeout_ms = FIXTURE_MONGO_TIMEOUT_MS,
+		.server_selection_timeout_ms = FIXTURE_MONGO_TIMEOUT_MS,
+		.socket_timeout_ms = FIXTURE_MONGO_TIMEOUT_MS,
+		.pool_max = FIXTURE_THREADS + 2,
+	};
+	struct mongo *mongo = NULL;
+	struct err err = { 0 };
+
+	cr_assert_eq(mongo_open(&config, &mongo, &err), ERR_OK, "%s", err.text);
+	return mongo;
+}
+
+void fixture_open(struct fixture *fixture, const char *served_uri)
+{
+	const char *uri = getenv("TEST_MONGO_URI");
+	const struct http_config http = {
+		.host = "127.0.0.1",
+		.port = 0,
+		.threads = FIXTURE_THREADS,
+		.body_bytes_max = 1024,
+		.request_timeout_ms = 5000,
+		.keep_alive_timeout_ms = 1000,
+		.service = "read-api",
+	};
+	struct err err = { 0 };
+
+	*fixture = (struct fixture){ .metrics = metrics_new() };
+	log_open("test_read_api", LOG_LEVEL_ERROR);
+	(void)snprintf(fixture->database, sizeof(fixture->database), "read_api_%d_%" PRId64,
+		       (int)getpid(), clock_wall_ms());
+	fixture->mongo = open_mongo(uri, fixture->database);
+	fixture->served = open_mongo(served_uri ? served_uri : uri, fixture->database);
+	fixture_put(fixture, "projector_state",
+		    "{\"_id\":\"booking_log\",\"ledger_id\":\"" FIXTURE_LEDGER
+		    "\",\"xid\":\"1\",\"seq\":\"1\"}");
+
+	cr_assert_eq(booking_id_init(&err), ERR_OK);
+	cr_assert_eq(booking_id_key_parse(KEY_HEX, &fixture->api.key, &err), ERR_OK);
+	read_api_add_metrics(&fixture->api, fixture->metrics);
+	cr_assert_eq(watch_open(fixture->served, &fixture->api.watch, &err), ERR_OK, "%s",
+		     err.text);
+	fixture->api.mongo = fixture->served;
+	cr_assert_eq(http_server_open(&http, READ_API_ROUTES, READ_API_ROUTES_COUNT, &fixture->api,
+				      fixture->metrics, &fixture->server, &err),
+		     ERR_OK, "%s", err.text);
+	fixture->port = http_server_port(fixture->server);
+	cr_assert_gt(fixture->port, 0);
+}
+
+void fixture_close(struct fixture *fixture)
+{
+	struct mongo_client client = { 0 };
+	bson_t drop = BSON_INITIALIZER;
+	bson_error_t error;
+
+	http_server_close(fixture->server, 0);
+	watch_close(fixture->api.watch);
+	mongo_close(fixture->served);
+	metrics_free(fixture->metrics);
+
+	BSON_APPEND_INT32(&drop, "dropDatabase", 1);
+	mongo_client_take(fixture->mongo, &client);
+	cr_expect(mongoc_client_command_simple(client.client, fixture->database, &drop, NULL, NULL,
+					       &error),
+		  "%s", error.message);
+	mongo_client_done(&client);
+	bson_destroy(&drop);
+	mongo_close(fixture->mongo);
+}
+
+void fixture_put_bson(struct fixture *fixture, const char *collection, const bson_t *doc)
+{
+	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
+	bson_error_t error;
+	bson_iter_t id;
+
+	mongo_client_take(fixture->mongo, &client);
+	cr_assert(bson_iter_init_find(&id, doc, "_id"));
+
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *documents =
+		mongo_collection(&client, collection);
+	_cleanup_(bson_destroyp) bson_t *filter = bson_new();
+	_cleanup_(bson_destroyp) bson_t *options = BCON_NEW("upsert", BCON_BOOL(true));
+
+	cr_assert(bson_append_iter(filter, "_id", -1, &id));
+	cr_assert(mongoc_collection_replace_one(documents, filter, doc, options, NULL, &error),
+		  "%s", error.message);
+}
+
+void fixture_put(struct fixture *fixture, const char *collection, const char *json)
+{
+	bson_error_t error;
+	_cleanup_(bson_destroyp) bson_t *doc =
+		bson_new_from_json((const uint8_t *)json, -1, &error);
+
+	cr_assert(doc, "%s: %s", json, error.message);
+	fixture_put_bson(fixture, collection, doc);
+}
+
+void fixture_delete(struct fixture *fixture, const char *collection, const char *id)
+{
+	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
+	_cleanup_(bson_destroyp) bson_t *filter = BCON_NEW("_id", BCON_UTF8(id));
+	bson_error_t error;
+
+	mongo_client_take(fixture->mongo, &client);
+
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *documents =
+		mongo_collection(&client, collection);
+
+	cr_assert(mongoc_collection_delete_one(documents, filter, NULL, NULL, &error), "%s",
+		  error.message);
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *out)
+{
+	strbuf_add(out, bytes, size * count);
+	return size * count;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *out)
+{
+	const char *colon = memchr(bytes, ':', size * count);
+
+	for (const char *c = bytes; colon && c < colon; c++)
+		strbuf_add_char(out, (char)tolower((unsigned char)*c));
+	strbuf_add(out, colon ? colon : bytes,
+		   size * count - (size_t)((colon ? colon : bytes) - bytes));
+	return size * count;
+}
+
+void fixture_request(const struct fixture *fixture, const char *method, const char *path,
+		     const char *header, struct answer *ret)
+{
+	CURL *curl = curl_easy_init();
+	struct curl_slist *headers = header ? curl_slist_append(NULL, header) : NULL;
+	char url[URL_BYTES_MAX];
+
+	cr_assert(curl);
+	*ret = (struct answer){ 0 };
+	strbuf_init(&ret->head, ANSWER_BYTES_MAX);
+	strbuf_init(&ret->body, ANSWER_BYTES_MAX);
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", fixture->port, path);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(curl, CURLOPT_NOBODY, strcmp(method, "HEAD") == 0 ? 1L : 0L);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)REQUEST_SECONDS_MAX);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &ret->body);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, &ret->head);
+
+	const CURLcode code = curl_easy_perform(curl);
+
+	cr_assert_eq(code, CURLE_OK, "%s: %s", url, curl_easy_strerror(code));
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
+	curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME, &ret->seconds);
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	cr_assert_not(ret->body.overflow);
+}
+
+void fixture_get(const struct fixture *fixture, const char *path, const char *header,
+		 struct answer *ret)
+{
+	fixture_request(fixture, "GET", path, header, ret);
+}
+
+void answer_done(struct answer *answer)
+{
+	strbuf_done(&answer->head);
+	strbuf_done(&answer->body);
+}
+
+bool answer_header(const struct answer *answer, const char *name, char *buf, size_t size)
+{
+	char start[64];
+
+	(void)snprintf(start, sizeof(start), "\n%s: ", name);
+
+	const char *found = strstr(answer->head.data, start);
+
+	if (!found)
+		return false;
+	found += strlen(start);
+	(void)snprintf(buf, size, "%.*s", (int)strcspn(found, "\r\n"), found);
+	return true;
+}
