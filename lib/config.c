@@ -127,9 +127,9 @@ static void complain(const struct config_program *program, const struct config_k
 			(void)fputc((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c, out);
 		(void)fputc('\'', out);
 	}
-	(void)fprintf(out, " is not %s (", key->type == CONFIG_INT ? "an integer from " : "");
+	(void)fprintf(out, " is not %s", key->type == CONFIG_INT ? "an integer from " : "");
 	print_range(key, out);
-	(void)fprintf(out, "): %s\n", key->help);
+	(void)fprintf(out, ": %s\n", key->help);
 }
 
 static bool parse_key(const struct config_program *program, const struct config_key *key,
