@@ -1,0 +1,4 @@
+/* table - for tests that walk a table of cases. */
+#pragma once
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -1,0 +1,233 @@
+#include "command.h"
+#include "table.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ID  "01bc8edb-e484-84f4-a687-74f5048b5e97"
+#define X16 "xxxxxxxxxxxxxxxx"
+#define X64 X16 X16 X16 X16
+/* The members of a good command, to be replaced one by one. */
+#define TYPE    "\"type\":\"book\""
+#define BOOKING "\"bookingId\":\"" ID "\""
+#define EVENT   "\"eventId\":\"concert123\""
+#define SEATS   "\"seatIds\":[\"A1\"]"
+#define USER    "\"userId\":\"u1\""
+#define TIME    "\"requestedAt\":\"2026-03-01T19:30:00.000Z\""
+#define GOOD    "{" TYPE "," BOOKING "," EVENT "," SEATS "," USER "," TIME "}"
+
+static const struct command good = {
+	.type = COMMAND_BOOK,
+	.booking_id = { ID },
+	.event_id = "concert123",
+	.user_id = "u1",
+	.seat_count = 1,
+	.seat_ids = { "A1" },
+	.requested_at_ms = 1772393400000,
+};
+
+static err_code decode(const char *text, struct command *ret, struct err *err)
+{
+	return command_decode(text, strlen(text), ret, err);
+}
+
+static void expect_same(const struct command *a, const struct command *b)
+{
+	cr_expect_eq(a->type, b->type);
+	cr_expect_str_eq(a->booking_id.text, b->booking_id.text);
+	cr_expect_str_eq(a->event_id, b->event_id);
+	cr_expect_str_eq(a->user_id, b->user_id);
+	cr_assert_eq(a->seat_count, b->seat_count);
+	for (unsigned i = 0; i < a->seat_count; i++)
+		cr_expect_str_eq(a->seat_ids[i], b->seat_ids[i]);
+	cr_expect_eq(a->requested_at_ms, b->requested_at_ms);
+}
+
+Test(command, writes_the_json_of_the_protocol)
+{
+	_cleanup_(strbuf_done) struct strbuf buf;
+	strbuf_init(&buf, COMMAND_BYTES_MAX);
+	command_encode(&good, &buf);
+	cr_expect_str_eq(buf.data, GOOD);
+
+	struct command two = good;
+	two.seat_count = 2;
+	(void)snprintf(two.seat_ids[1], IDENT_BYTES_MAX, "North:1:B2");
+	strbuf_reset(&buf);
+	command_encode(&two, &buf);
+	cr_expect(strstr(buf.data, "\"seatIds\":[\"A1\",\"North:1:B2\"],"), "%s", buf.data);
+}
+
+Test(command, reads_what_it_writes)
+{
+	struct command largest = good;
+	largest.seat_count = COMMAND_SEATS_MAX;
+	memset(largest.event_id, 'e', IDENT_BYTES_MAX - 1);
+	memset(largest.user_id, 'u', IDENT_BYTES_MAX - 1);
+	for (unsigned i = 0; i < COMMAND_SEATS_MAX; i++)
+		memset(largest.seat_ids[i], 'a' + (int)i, IDENT_BYTES_MAX - 1);
+	struct command early = good;
+	early.requested_at_ms = 1;
+
+	const struct command *const commands[] = { &good, &largest, &early };
+	for (size_t i = 0; i < COUNT(commands); i++) {
+		_cleanup_(strbuf_done) struct strbuf buf;
+		strbuf_init(&buf, COMMAND_BYTES_MAX);
+		command_encode(commands[i], &buf);
+		cr_assert_not(buf.overflow);
+
+		struct command read;
+		struct err err = { .text = "" };
+		cr_assert_eq(command_decode(buf.data, buf.len, &read, &err), ERR_OK, "%s",
+			     err.text);
+		expect_same(&read, commands[i]);
+	}
+}
+
+Test(command, accepts_other_spellings_of_the_same)
+{
+	static const char *const same[] = {
+		GOOD,
+		" { " TYPE " , " BOOKING " , " EVENT " , " SEATS " , " USER " , " TIME " } \n",
+		"{" TIME "," USER "," SEATS "," EVENT "," BOOKING "," TYPE "}",
+		"{" TYPE "," BOOKING "," EVENT "," SEATS "," USER "," TIME
+		",\"more\":[1,{}],\"x\":null}",
+		"{" TYPE ",\"bookingId\":\"01BC8EDB-E484-84F4-A687-74F5048B5E97\"," EVENT "," SEATS
+		"," USER "," TIME "}",
+		"{" TYPE "," BOOKING "," EVENT "," SEATS "," USER
+		",\"requestedAt\":\"2026-03-01T19:30:00Z\"}",
+		"{" TYPE "," BOOKING "," EVENT ",\"seatIds\":[\"\\u00411\"]," USER "," TIME "}",
+	};
+
+	for (size_t i = 0; i < COUNT(same); i++) {
+		struct command read;
+		struct err err = { .text = "" };
+		cr_assert_eq(decode(same[i], &read, &err), ERR_OK, "'%s': %s", same[i], err.text);
+		expect_same(&read, &good);
+	}
+}
+
+#define WITH_TYPE(text)    "{" text "," BOOKING "," EVENT "," SEATS "," USER "," TIME "}"
+#define WITH_BOOKING(text) "{" TYPE "," text "," EVENT "," SEATS "," USER "," TIME "}"
+#define WITH_EVENT(text)   "{" TYPE "," BOOKING "," text "," SEATS "," USER "," TIME "}"
+#define WITH_SEATS(text)   "{" TYPE "," BOOKING "," EVENT ",\"seatIds\":" text "," USER "," TIME "}"
+#define WITH_USER(text)    "{" TYPE "," BOOKING "," EVENT "," SEATS "," text "," TIME "}"
+#define WITH_TIME(text)    "{" TYPE "," BOOKING "," EVENT "," SEATS "," USER "," text "}"
+
+static const struct {
+	const char *text, *why;
+} refused[] = {
+	{ "", "no text" },
+	{ "not json", "syntax error" },
+	{ "{", "too early" },
+	{ "[" GOOD "]", "not a JSON object" },
+	{ "\"book\"", "not a JSON object" },
+	{ "null", "not a JSON object" },
+	{ GOOD "x", "after the end" },
+	{ GOOD GOOD, "after the end" },
+	{ "{}", "type is missing" },
+	{ "{" BOOKING "," EVENT "," SEATS "," USER "," TIME "}", "type is missing" },
+	{ "{" TYPE "," EVENT "," SEATS "," USER "," TIME "}", "bookingId is missing" },
+	{ "{" TYPE "," BOOKING "," SEATS "," USER "," TIME "}", "eventId is missing" },
+	{ "{" TYPE "," BOOKING "," EVENT "," USER "," TIME "}", "seatIds is missing" },
+	{ "{" TYPE "," BOOKING "," EVENT "," SEATS "," TIME "}", "userId is missing" },
+	{ "{" TYPE "," BOOKING "," EVENT "," SEATS "," USER "}", "requestedAt is missing" },
+	{ WITH_TYPE(TYPE "," TYPE), "named twice" },
+	{ WITH_TYPE("\"type\":\"Book\""), "type is not one" },
+	{ WITH_TYPE("\"type\":\"\""), "type is not one" },
+	{ WITH_TYPE("\"type\":\"booking\""), "type is not one" },
+	{ WITH_TYPE("\"type\":\"refund\""), "type is not one" },
+	{ WITH_TYPE("\"type\":null"), "type is not a string" },
+	{ WITH_TYPE("\"type\":0"), "type is not a string" },
+	{ WITH_TYPE("\"Type\":\"book\""), "type is missing" },
+	{ WITH_BOOKING("\"bookingId\":7"), "bookingId is not a string" },
+	{ WITH_BOOKING("\"bookingId\":\"\""), "bookingId: " },
+	{ WITH_BOOKING("\"bookingId\":\"01bc8edb\""), "bookingId: " },
+	{ WITH_BOOKING("\"bookingId\":\"01bc8edb-e484-44f4-a687-74f5048b5e97\""), "bookingId: " },
+	{ WITH_BOOKING("\"bookingId\":\"01bc8edbe48484f4a68774f5048b5e97\""), "bookingId: " },
+	{ WITH_BOOKING(BOOKING "," BOOKING), "named twice" },
+	{ WITH_EVENT("\"eventId\":456"), "eventId is not a string" },
+	{ WITH_EVENT("\"eventId\":null"), "eventId is not a string" },
+	{ WITH_EVENT("\"eventId\":\"\""), "eventId is not 1 to 64" },
+	{ WITH_EVENT("\"eventId\":\"..\""), "eventId is not 1 to 64" },
+	{ WITH_EVENT("\"eventId\":\"a/b\""), "eventId is not 1 to 64" },
+	{ WITH_EVENT("\"eventId\":\"a:b\""), "eventId is not 1 to 64" },
+	{ WITH_EVENT("\"eventId\":\"" X64 "x\""), "eventId is not 1 to 64" },
+	{ WITH_EVENT("\"eventId\":\"a\\u0000b\""), "NUL" },
+	{ WITH_EVENT("\"eventId\":\"caf\xc3\xa9\""), "eventId is not 1 to 64" },
+	{ WITH_EVENT("\"eventId\":\"\xff\""), "UTF-8" },
+	{ WITH_SEATS("\"A1\""), "seatIds is not an array" },
+	{ WITH_SEATS("{\"0\":\"A1\"}"), "seatIds is not an array" },
+	{ WITH_SEATS("null"), "seatIds is not an array" },
+	{ WITH_SEATS("[]"), "seatIds has 0 seats" },
+	{ WITH_SEATS("[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\"]"),
+	  "seatIds has 11 seats" },
+	{ WITH_SEATS("[1]"), "seatIds[0] is not a string" },
+	{ WITH_SEATS("[\"A1\",null]"), "seatIds[1] is not a string" },
+	{ WITH_SEATS("[[\"A1\"]]"), "seatIds[0] is not a string" },
+	{ WITH_SEATS("[\"\"]"), "seatIds[0] is not 1 to 64" },
+	{ WITH_SEATS("[\"A1\",\"A 2\"]"), "seatIds[1] is not 1 to 64" },
+	{ WITH_SEATS("[\".\"]"), "seatIds[0] is not 1 to 64" },
+	{ WITH_SEATS("[\"" X64 "x\"]"), "seatIds[0] is not 1 to 64" },
+	{ WITH_SEATS("[\"A1\",\"A1\"]"), "seatIds[1] names a seat a second time" },
+	{ WITH_SEATS("[\"A1\",\"A2\",\"\\u0041\\u0031\"]"), "seatIds[2] names a seat" },
+	{ WITH_SEATS("[\"A1\"],\"seatIds\":[\"A2\"]"), "named twice" },
+	{ WITH_USER("\"userId\":1"), "userId is not a string" },
+	{ WITH_USER("\"userId\":true"), "userId is not a string" },
+	{ WITH_USER("\"userId\":\"\""), "userId is not 1 to 64" },
+	{ WITH_USER("\"userId\":\"u 1\""), "userId is not 1 to 64" },
+	{ WITH_USER("\"userId\":\"" X64 "x\""), "userId is not 1 to 64" },
+	{ WITH_TIME("\"requestedAt\":1772393400000"), "requestedAt is not a string" },
+	{ WITH_TIME("\"requestedAt\":null"), "requestedAt is not a string" },
+	{ WITH_TIME("\"requestedAt\":\"\""), "requestedAt: " },
+	{ WITH_TIME("\"requestedAt\":\"yesterday\""), "requestedAt: " },
+	{ WITH_TIME("\"requestedAt\":\"2026-02-30T19:30:00.000Z\""), "requestedAt: " },
+	{ WITH_TIME("\"requestedAt\":\"2026-03-01T19:30:00+01:00\""), "requestedAt: " },
+	{ WITH_TIME(TIME ",\"x\":[[[[[[[[1]]]]]]]]"), "deeper" },
+};
+
+Test(command, refuses_what_is_no_command_and_says_why)
+{
+	cr_assert_geq(COUNT(refused), 40);
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		struct command untouched = good;
+		struct err err = { .text = "" };
+		cr_expect_eq(decode(refused[i].text, &untouched, &err), ERR_INVALID,
+			     "accepted '%s'", refused[i].text);
+		cr_expect(strstr(err.text, refused[i].why), "'%s': '%s' does not say '%s'",
+			  refused[i].text, err.text, refused[i].why);
+		expect_same(&untouched, &good);
+	}
+}
+
+Test(command, refuses_every_truncation)
+{
+	for (size_t len = 0; len < sizeof(GOOD) - 1; len++) {
+		/* An exact copy, so that the address sanitizer sees a read past the end. */
+		_cleanup_free_ char *part = malloc(len + !len);
+		cr_assert(part);
+		memcpy(part, GOOD, len);
+		struct command read;
+		cr_expect_eq(command_decode(part, len, &read, NULL), ERR_INVALID, "at %zu", len);
+	}
+}
+
+Test(command, refuses_a_message_over_its_limit)
+{
+	char text[COMMAND_BYTES_MAX + 2];
+	memset(text, ' ', sizeof(text));
+	memcpy(text, GOOD, sizeof(GOOD) - 1);
+
+	struct command read;
+	struct err err = { .text = "" };
+	cr_expect_eq(command_decode(text, COMMAND_BYTES_MAX, &read, &err), ERR_OK, "%s", err.text);
+	cr_expect_eq(command_decode(text, COMMAND_BYTES_MAX + 1, &read, &err), ERR_INVALID);
+	cr_expect(strstr(err.text, "longer than 4096 bytes"), "%s", err.text);
+}
+
+Test(command, names_its_types)
+{
+	cr_expect_str_eq(command_type_name(COMMAND_BOOK), "book");
+	cr_expect_str_eq(command_type_name(COMMAND_TYPE_COUNT), "unknown");
+}
