@@ -3,7 +3,8 @@
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
     gettext-base libnginx-mod-nchan nginx \
-    && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/default
+    && rm -rf /var/lib/apt/lists/* \
+    && install --directory --owner=33 --group=33 /run/seatline
 COPY --chmod=755 docker/http-ok.sh /usr/local/bin/http-ok
 COPY --chmod=755 docker/gateway.sh /usr/local/bin/gateway
 COPY nginx /etc/seatline/nginx

@@ -5,9 +5,10 @@ umask 077
 
 # What the programs may do: lock keys, scripts and small values; nothing that lists, flushes or
 # configures. The passwords are hexadecimal.
+allowed='-@all +@read +@write +@scripting +@connection +@transaction -@dangerous'
 cat >/tmp/users.acl <<END
 user default on >$REDIS_ADMIN_PASSWORD ~* &* +@all
-user seatline on >$REDIS_SEATLINE_PASSWORD ~seatline:* resetchannels -@all +@read +@write +@scripting +@connection +@transaction -@dangerous
+user seatline on >$REDIS_SEATLINE_PASSWORD ~seatline:* resetchannels $allowed
 END
 
 # A lock that was dropped to make room would be no lock: refuse new ones instead.

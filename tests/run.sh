@@ -28,6 +28,8 @@ for part in process report install servers style suites; do
 	# shellcheck source=/dev/null
 	source "$top/tests/lib/$part.sh"
 done
+# shellcheck source=tests/images.sh
+source "$top/tests/images.sh"
 
 usage() {
 	sed -n '3,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
@@ -40,6 +42,7 @@ cleanup() {
 	child_stop
 	state_clear "$SERVERS_STATE" || status=1
 	state_clear "$PYTEST_STATE" || status=1
+	images_remove
 	exit "$status"
 }
 

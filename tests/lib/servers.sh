@@ -10,6 +10,7 @@ readonly GATEWAY_PORT=${TEST_GATEWAY_PORT:-28080}
 readonly SERVERS_STATE=$top/.run/tests-servers
 readonly PYTEST_STATE=$top/.run/tests-stack
 
+readonly TEST_DATABASE=seatline_tests
 readonly STRAY_STOP_S=15
 
 servers_are_up=false
@@ -18,7 +19,7 @@ servers_are_up=false
 services() {
 	local state=$1
 	shift
-	SEATLINE_STATE_DIR=$state SEATLINE_PORT_BASE=$PORT_BASE \
+	SEATLINE_MODE=native SEATLINE_STATE_DIR=$state SEATLINE_PORT_BASE=$PORT_BASE \
 		SEATLINE_GATEWAY_PORT=$GATEWAY_PORT SEATLINE_BUILD_DIR=$BUILD \
 		"$top/start-services.sh" "$@"
 }
@@ -35,6 +36,28 @@ servers_up() {
 		return 1
 	fi
 	servers_are_up=true
+	if ! servers_environment; then
+		record fail "servers have a database for the tests"
+		return 1
+	fi
+}
+
+# Exports what the integration tests read. Their database has the schema and no data.
+servers_environment() {
+	local settings
+	settings=$(services "$SERVERS_STATE" env) || return 1
+	eval "$settings"
+	TEST_PG_DSN=${TEST_PG_DSN/dbname=seatline/dbname=$TEST_DATABASE}
+	export TEST_KAFKA_BROKERS TEST_PG_DSN TEST_REDIS_HOST TEST_REDIS_PORT TEST_REDIS_PASSWORD
+	export TEST_MONGO_URI REQUIRE_SERVICES=1
+	native database_create >"$logs/database.log" 2>&1
+}
+
+# database_create: inside native(), which knows where dbmate is.
+database_create() {
+	local at=postgres:${TEST_PG_DSN##*password=}@127.0.0.1:$((PORT_BASE + 432))
+	DATABASE_URL="postgres://$at/$TEST_DATABASE?sslmode=disable" \
+		"$DBMATE" --migrations-dir "$ROOT/db/migrations" --no-dump-schema up
 }
 
 servers_down() {
@@ -49,6 +72,7 @@ state_clear() {
 	[ -d "$state" ] || return 0
 	services "$state" stop >>"$logs/stop.log" 2>&1 9>&- || :
 	strays_stop "$state" || return 1
+	services "$state" reset >>"$logs/stop.log" 2>&1 9>&- || :
 	rm -rf "$state"
 }
 

@@ -137,7 +137,7 @@ pytest_run() {
 	cd "$top/tests" &&
 		exec env SEATLINE_BUILD_DIR="$BUILD" SEATLINE_STATE_DIR="$PYTEST_STATE" \
 			SEATLINE_PORT_BASE="$PORT_BASE" SEATLINE_GATEWAY_PORT="$GATEWAY_PORT" \
-			REQUIRE_SERVICES=1 PYTHONDONTWRITEBYTECODE=1 \
+			SEATLINE_MODE=native REQUIRE_SERVICES=1 PYTHONDONTWRITEBYTECODE=1 \
 			"$venv/bin/pytest" -p no:cacheprovider --junitxml="$xml" "$suite" "$@"
 }
 
@@ -156,8 +156,6 @@ suite_browser() {
 
 suite_images() {
 	section_begin images
-	# shellcheck source=tests/images.sh
-	source "$top/tests/images.sh"
-	images "$@"
+	images
 	section_end
 }
