@@ -35,7 +35,8 @@ static void start_library(void)
 {
 	mongoc_log_set_handler(write_library_log, NULL);
 	mongoc_init();
-	(void)atexit(mongoc_cleanup); /* Only tidiness for leak checkers, so failing is no matter. */
+	/* Only tidiness for leak checkers, so failing is no matter. */
+	(void)atexit(mongoc_cleanup);
 }
 
 static bool set_bounds(mongoc_uri_t *uri, const struct mongo_config *config)
