@@ -1,0 +1,134 @@
+"""A real browser at the gateway: the calls, the live channel, and what a page may do."""
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--no-proxy-server"]
+TIMEOUT_MS = 20_000
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", headless=True, args=FLAGS, timeout=TIMEOUT_MS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, stack):
+    context = browser.new_context()
+    context.set_default_timeout(TIMEOUT_MS)
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{stack.gateway_port}/api/events")
+    yield page
+    context.close()
+
+
+BOOK_AND_WATCH = """
+async ([event, seat, within]) => {
+  const soon = (promise) => Promise.race([
+    promise, new Promise((_, no) => setTimeout(() => no(new Error("too late")), within))]);
+  const source = new EventSource(`/api/events/${event}/live`);
+  await soon(new Promise((opened) => source.onopen = opened));
+  const told = new Promise((tell) => source.onmessage = (m) => tell(
+    { id: m.lastEventId, data: JSON.parse(m.data) }));
+  const answer = await fetch("/api/book", {
+    method: "POST", headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ userId: "anna", eventId: event, seatId: seat }) });
+  const body = await answer.json();
+  const message = await soon(told);
+  source.close();
+  const map = await (await fetch(`/api/events/${event}`)).json();
+  const booking = await (await fetch(answer.headers.get("Location"))).json();
+  return { status: answer.status, body, message, map, booking };
+}
+"""
+
+
+def test_a_page_books_a_seat_sees_it_live_and_finds_it_in_the_map(stack, page):
+    event = stack.create_event(3)
+    seen = page.evaluate(BOOK_AND_WATCH, [event, "S2", 5000])
+    assert seen["status"] == 202
+    assert seen["body"]["message"] == "Booking request received and is being processed."
+    assert seen["message"]["id"]
+    assert [(s["seat_id"], s["status"]) for s in seen["message"]["data"]["seats"]] == [
+        ("S2", "booked")]
+    assert [(s["status"], s["user_id"]) for s in seen["map"]["seats"]] == [
+        ("available", None), ("booked", "anna"), ("available", None)]
+    assert seen["booking"]["status"] == "confirmed"
+    assert seen["booking"]["booking_id"] == seen["body"]["bookingId"]
+
+
+WATCH = """
+async ([event, version, within]) => {
+  const seen = [];
+  const socket = new WebSocket(`ws://${location.host}/api/events/${event}/live`);
+  await new Promise((opened, no) => { socket.onopen = opened; socket.onerror = no; });
+  window.ready = true;
+  return await new Promise((done, no) => {
+    setTimeout(() => no(new Error("too late: " + JSON.stringify(seen))), within);
+    socket.onmessage = (m) => {
+      seen.push(JSON.parse(m.data));
+      if (seen.at(-1).version >= version) { socket.close(); done(seen); }
+    };
+  });
+}
+"""
+
+
+def test_one_page_sees_live_over_websocket_what_another_books(stack, browser, page):
+    event = stack.create_event(5)
+    page.evaluate("([script, args]) => { window.watching = eval(script)(args); return 0; }",
+                  [WATCH, [event, 5, 10_000]])
+    page.wait_for_function("window.ready === true")
+    other = browser.new_page()
+    other.goto(f"http://127.0.0.1:{stack.gateway_port}/api/events")
+    for n in range(1, 6):
+        status = other.evaluate(
+            "([event, seat]) => fetch('/api/book', { method: 'POST', headers:"
+            " {'Content-Type': 'application/json'}, body: JSON.stringify("
+            "{ userId: 'ben', eventId: event, seatId: seat }) }).then((a) => a.status)",
+            [event, f"S{n}"])
+        assert status == 202
+    seen = page.evaluate("window.watching")
+    other.close()
+    assert [m["previous_version"] for m in seen] == [0, *[m["version"] for m in seen[:-1]]]
+    assert sorted(s["seat_id"] for m in seen for s in m["seats"]) == ["S1", "S2", "S3", "S4", "S5"]
+
+
+def test_a_reload_of_an_unchanged_map_is_answered_from_the_browsers_cache(stack, page):
+    event = stack.create_event(3)
+    statuses = []
+    page.on("response", lambda response: statuses.append(response.status)
+            if response.url.endswith(event) else None)
+    for _ in range(2):
+        count = page.evaluate(
+            "(event) => fetch(`/api/events/${event}`, { cache: 'no-cache' })"
+            ".then((a) => a.json()).then((m) => m.seats.length)", event)
+        assert count == 3
+    sizes = page.evaluate(
+        "(event) => performance.getEntriesByType('resource')"
+        ".filter((e) => e.name.endsWith(event)).map((e) => e.encodedBodySize + ':' +"
+        " e.transferSize)", event)
+    assert len(sizes) == 2 and sizes[0].split(":")[1] > "0"
+    assert int(sizes[1].split(":")[1]) <= int(sizes[0].split(":")[1])
+
+
+def test_another_sites_page_cannot_book_for_a_visitor(stack, browser):
+    """No CORS permission is given: a cross-origin JSON request is stopped by the browser."""
+    event = stack.create_event(1)
+    page = browser.new_page()
+    page.goto("data:text/html,<p>another site</p>")
+    outcome = page.evaluate(
+        "([url, event]) => fetch(url, { method: 'POST', headers:"
+        " {'Content-Type': 'application/json'}, body: JSON.stringify("
+        "{ userId: 'anna', eventId: event, seatId: 'S1' }) }).then(() => 'sent', () => 'stopped')",
+        [f"http://127.0.0.1:{stack.gateway_port}/api/book", event])
+    page.close()
+    assert outcome == "stopped"
+    stack.outcome(stack.booked_id(event, "S1"))
+    assert len(stack.history(event)) == 1

@@ -1,0 +1,30 @@
+"""One stack for the whole run; each test makes its own events in it."""
+
+import pytest
+
+from support import Stack
+from support.stack import ROOT
+
+
+@pytest.fixture(scope="session")
+def whole_stack(request):
+    stack = Stack()
+    opened = False
+    try:
+        stack.open()
+        opened = True
+        yield stack
+    finally:
+        if not opened or request.session.testsfailed:
+            stack.keep_logs(ROOT / ".run" / "tests" / "logs" / "stack")
+        stack.close()
+
+
+@pytest.fixture
+def stack(whole_stack):
+    return whole_stack
+
+
+@pytest.fixture
+def web(whole_stack):
+    return whole_stack.web

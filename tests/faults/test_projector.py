@@ -1,0 +1,110 @@
+"""The read model: whoever dies, it ends up equal to the write model, and it can be made anew."""
+
+import signal
+
+import pytest
+
+from support.live import EventSource
+from support.wait import wait_for
+
+POINTS = ["projector_after_read", "projector_after_fold", "projector_after_store"]
+TAKEN_OVER_S = 15
+
+
+def booked(stack, event, count):
+    wait_for(lambda: stack.seat_map(event)["counts"]["booked"] == count, TAKEN_OVER_S,
+             f"{count} seats are booked in the map")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_projector_killed_in_the_middle_of_a_batch_loses_nothing(stack, point):
+    event = stack.create_event(60)
+    for name in stack.instances("projector"):
+        stack[name].stop()
+    ids = stack.each(lambda n: stack.booked_id(event, f"S{n % 60 + 1}"), range(90))
+    stack.wait_settled(ids, 10)
+    projector = stack["projector-0"]
+    projector.start(FAULT_POINT=point)
+    assert projector.wait_end(20) == -signal.SIGKILL
+    projector.start()
+    booked(stack, event, 60)
+    stack.wait_readable(ids)
+    stack.assert_verified()
+
+
+def test_the_standby_takes_over_from_a_killed_projector(stack):
+    event = stack.create_event(40)
+    for round_number, name in enumerate(stack.instances("projector") * 2):
+        first = round_number * 10 + 1
+        stack[name].kill()
+        ids = stack.each(lambda n: stack.booked_id(event, f"S{n}"), range(first, first + 10))
+        booked(stack, event, (round_number + 1) * 10)
+        stack.wait_readable(ids)
+        stack[name].start()
+    stack.assert_verified()
+
+
+def test_two_projectors_at_once_tell_each_change_once(stack):
+    event = stack.create_event(30)
+    with EventSource(stack.gateway_port, event) as source:
+        for n in range(1, 31):
+            stack.booked_id(event, f"S{n}")
+        version = 0
+        while version < 30:
+            message = source.next(5)
+            assert message.data["previous_version"] == version
+            version = message.data["version"]
+
+
+def plant_damage(stack, event, ids):
+    """Eight lies of different kinds; answers a text that a complaint about each must contain."""
+    mongo = stack.mongo()
+    maps, bookings, events = mongo["seat_maps"], mongo["bookings"], mongo["events"]
+    block = f"{event}/0000"
+    maps.update_one({"_id": block}, {"$set": {"seats.0.status": "available",
+                                              "seats.0.user_id": None}})
+    maps.update_one({"_id": block}, {"$set": {"seats.1.user_id": "mallory"}})
+    maps.update_one({"_id": block}, {"$inc": {"seats.2.version": 5}})
+    bookings.update_one({"_id": ids[3]}, {"$set": {"status": "rejected", "reason": "seat_taken"}})
+    bookings.delete_one({"_id": ids[4]})
+    bookings.insert_one({"_id": "ffffffff-ffff-8fff-bfff-ffffffffffff", "event_id": event,
+                         "user_id": "ghost", "seats": ["S1"], "status": "confirmed", "version": 1})
+    events.update_one({"_id": event}, {"$inc": {"counts.booked": 7}})
+    return ["S1", "S2", "S3", ids[3], ids[4], "ffffffff-ffff-8fff-bfff-ffffffffffff", event]
+
+
+def test_verify_finds_every_planted_difference_and_rebuild_removes_them(stack):
+    event, other = stack.create_event(10), stack.create_event(3)
+    ids = [stack.booked_id(event, f"S{n}") for n in range(1, 11)]
+    stack.wait_readable(ids)
+    stack.assert_verified()
+    expected = plant_damage(stack, event, ids)
+    stack.mongo()["seat_maps"].delete_one({"_id": f"{other}/0000"})
+    stack.mongo()["events"].delete_one({"_id": other})
+
+    status, text = stack.verify()
+    assert status != 0
+    for name in [*expected, other]:
+        assert name in text, f"no word about {name} in:\n{text}"
+
+    done = stack.program("projector", "--rebuild", within=60)
+    assert done.returncode == 0, done
+    stack.assert_verified()
+    assert stack.seat_map(event)["counts"]["booked"] == 10
+    assert len(stack.seat_map(other)["seats"]) == 3
+    assert stack.booking(ids[3])["status"] == stack.booking(ids[4])["status"] == "confirmed"
+    assert stack.mongo()["bookings"].find_one({"user_id": "ghost"}) is None
+
+
+def test_an_emptied_read_model_can_be_rebuilt_while_bookings_go_on(stack):
+    event = stack.create_event(60)
+    ids = stack.each(lambda n: stack.booked_id(event, f"S{n}"), range(1, 31))
+    stack.wait_readable(ids)
+    for collection in ("events", "seat_maps", "bookings"):
+        stack.mongo()[collection].delete_many({})
+    ids += stack.each(lambda n: stack.booked_id(event, f"S{n}"), range(31, 61))
+    done = stack.program("projector", "--rebuild", within=60)
+    assert done.returncode == 0, done
+    booked(stack, event, 60)
+    stack.wait_readable(ids)
+    stack.assert_verified()

@@ -1,0 +1,116 @@
+"""One process of the stack: found by its pid file, ended or paused in any way, started again."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from support.wait import wait_for
+
+
+def stat_fields(pid):
+    """State and the fields after it, of /proc/<pid>/stat; None when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def is_alive(pid):
+    """False for a zombie too: it runs no code any more."""
+    fields = stat_fields(pid)
+    return fields is not None and fields[0] not in ("Z", "X")
+
+
+def start_time(pid):
+    """Clock ticks since boot, the second word of a pid file of start-services.sh."""
+    return stat_fields(pid)[19]
+
+
+class Process:
+    """What start-services.sh started. start() runs it again with the same arguments and environment;
+    then it is our child, and its exit status is known.
+    """
+
+    def __init__(self, name, pid_file, log_file):
+        self.name, self.pid_file, self.log_file = name, Path(pid_file), Path(log_file)
+        self.child = None
+        self.argv = None
+        if self.pid is not None:
+            self._capture()
+
+    def __repr__(self):
+        return f"<{self.name} pid {self.pid}>"
+
+    @property
+    def pid(self):
+        try:
+            return int(self.pid_file.read_text().split()[0])
+        except (FileNotFoundError, IndexError, ValueError):
+            return None
+
+    @property
+    def is_running(self):
+        if self.child is not None and self.child.poll() is not None:
+            return False
+        return self.pid is not None and is_alive(self.pid)
+
+    def _capture(self):
+        proc = Path(f"/proc/{self.pid}")
+        self.argv = proc.joinpath("cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        pairs = proc.joinpath("environ").read_bytes().rstrip(b"\0").split(b"\0")
+        self.env = dict(pair.decode().partition("=")[::2] for pair in pairs if pair)
+        self._cwd = os.readlink(proc / "cwd")
+        self._exe = os.readlink(proc / "exe")
+
+    def start(self, **extra_env):
+        assert not self.is_running, f"{self.name} runs"
+        with open(self.log_file, "ab") as log:
+            self.child = subprocess.Popen(
+                self.argv,
+                executable=self._exe,
+                env={**self.env, **extra_env},
+                cwd=self._cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.pid_file.write_text(f"{self.child.pid} {start_time(self.child.pid)}\n")
+
+    def send(self, number):
+        os.kill(self.pid, number)
+
+    def wait_end(self, within):
+        """Waits for the process to end; its exit status (negative: the signal) if it is our child."""
+        if self.child is not None:
+            return self.child.wait(within)
+        pid = self.pid
+        wait_for(lambda: not is_alive(pid), within, f"{self.name} (pid {pid}) ended")
+        return None
+
+    def stop(self, within=30, number=signal.SIGTERM):
+        if not self.is_running:
+            return None
+        self.send(number)
+        return self.wait_end(within)
+
+    def kill(self):
+        return self.stop(10, signal.SIGKILL)
+
+    def pause(self):
+        self.send(signal.SIGSTOP)
+
+    def resume(self):
+        self.send(signal.SIGCONT)
+
+    def log_text(self, start=0):
+        try:
+            with open(self.log_file, "rb") as log:
+                log.seek(start)
+                return log.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+
+    def log_size(self):
+        return self.log_file.stat().st_size if self.log_file.exists() else 0

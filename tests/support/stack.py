@@ -1,0 +1,383 @@
+"""One Seatline of our own, brought up by start-services.sh: real servers, real programs, nginx in front.
+
+Everything is below a directory of its own and on ports of its own, and goes away with close().
+"""
+
+import functools
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import confluent_kafka
+import psycopg
+import pymongo
+import redis as redis_client
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from support.process import Process
+from support.wait import wait_for
+from support.web import Client
+
+ROOT = Path(__file__).resolve().parents[2]
+TOPIC = "booking_requests"
+DLQ = "booking_requests.dlq"
+GROUP = "booking-workers"
+LANES = 2  # consumers in one worker
+MESSAGE = "Booking request received and is being processed."
+UP_S = 300  # compiles nothing, but creates four servers' data
+STOP_S = 120
+KAFKA_S = 20
+READY_S = 30
+INSTANCES = {"write-api": 2, "worker": 2, "projector": 2, "read-api": 2}
+SERVERS = ("kafka", "postgresql", "redis", "mongodb", "nginx")
+OPS_PORTS = {"write-api": 200, "worker": 220, "projector": 240, "read-api": 260}
+LOAD_THREADS = 32
+
+_numbers = itertools.count(1)
+
+
+def read_pairs(path):
+    lines = Path(path).read_text().splitlines()
+    return dict(line.partition("=")[::2] for line in lines if "=" in line)
+
+
+class Stack:
+    """SEATLINE_STATE_DIR, _PORT_BASE, _GATEWAY_PORT and _BUILD_DIR say where, when they are set."""
+
+    def __init__(self):
+        given = os.environ.get
+        state = given("SEATLINE_STATE_DIR") or tempfile.mkdtemp(prefix="seatline-test-")
+        self.state = Path(state).resolve()
+        self.base = int(given("SEATLINE_PORT_BASE") or "28000")
+        self.gateway_port = int(given("SEATLINE_GATEWAY_PORT") or "28080")
+        self.build = Path(given("SEATLINE_BUILD_DIR") or ROOT / ".run" / "build-test").resolve()
+        self.env = {
+            **os.environ,
+            "SEATLINE_STATE_DIR": str(self.state),
+            "SEATLINE_PORT_BASE": str(self.base),
+            "SEATLINE_GATEWAY_PORT": str(self.gateway_port),
+            "SEATLINE_BUILD_DIR": str(self.build),
+            "SEATLINE_MODE": "native",
+            **{f"{program.upper().replace('-', '_')}_INSTANCES": str(count)
+               for program, count in INSTANCES.items()},
+        }
+        self.kafka_brokers = f"127.0.0.1:{self.base + 92}"
+        self.web = Client(self.gateway_port)
+        self.services = {}
+        self.users = itertools.count(1)
+
+    # --- the whole of it -------------------------------------------------------------------
+
+    def script(self, *arguments, within=UP_S):
+        done = subprocess.run(
+            [ROOT / "start-services.sh", *arguments], env=self.env, cwd=ROOT, timeout=within,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        assert done.returncode == 0, f"{done.args}: {done.returncode}\n{done.stdout}"
+        return done.stdout
+
+    def open(self):
+        self.script("up")
+        self.secrets = read_pairs(self.state / "secrets")
+        self.services = {
+            name: Process(name, self.state / "pid" / f"{name}.pid",
+                          self.state / "log" / f"{name}.log")
+            for name in [*SERVERS, *self.instances()]}
+
+    def close(self):
+        """Also after a failed open(): stops all of it and deletes its data."""
+        for service in self.services.values():
+            if service.is_running:
+                service.resume()
+        for name in reversed(self.instances()):
+            service = self.services.get(name)
+            if service and service.child:  # only we can reap it
+                service.stop()
+        self.script("reset", within=STOP_S)
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def keep_logs(self, directory):
+        shutil.rmtree(directory, ignore_errors=True)
+        if (self.state / "log").is_dir():
+            shutil.copytree(self.state / "log", directory)
+
+    def instances(self, program=None):
+        return [f"{name}-{i}" for name, count in INSTANCES.items() for i in range(count)
+                if program in (None, name)]
+
+    def __getitem__(self, name):
+        return self.services[name]
+
+    def ops(self, name):
+        """A client of a program's private port: stack.ops("worker-0")."""
+        program, _, instance = name.rpartition("-")
+        return Client(self.base + OPS_PORTS[program] + int(instance))
+
+    def is_ready(self, name):
+        return self.ops(name).get("/readyz").status == 200
+
+    def start_server(self, name):
+        """The way a user would."""
+        self.script("up", name)
+
+    def heal(self):
+        """Whatever a test before this one left stopped or paused runs again, and is ready."""
+        for service in self.services.values():
+            if service.is_running:
+                service.resume()
+        stopped = [name for name in SERVERS if not self[name].is_running]
+        if stopped:
+            self.script("up", *stopped)
+        for name in self.instances():
+            if not self[name].is_running:
+                self[name].start()
+        for name in self.instances():
+            wait_for(lambda: self.is_ready(name), READY_S, f"{name} is ready")
+        wait_for(lambda: self.web.get("/healthz").status == 200, READY_S, "/healthz is 200")
+        self.wait_workers_own_all()
+
+    def wait_workers_own_all(self):
+        """Until the running workers, and only they, share every partition of the topic."""
+        running = sum(self[name].is_running for name in self.instances("worker"))
+
+        def settled():
+            futures = self.kafka_admin.describe_consumer_groups([GROUP], request_timeout=5)
+            group = futures[GROUP].result(10)
+            owned = [p for member in group.members for p in member.assignment.topic_partitions]
+            return (group.state == confluent_kafka.ConsumerGroupState.STABLE
+                    and len(owned) == self.partitions()
+                    and len(group.members) == running * LANES)
+
+        wait_for(settled, READY_S, "the consumer group is stable")
+
+    # --- the stores --------------------------------------------------------------------------
+
+    def pg(self):
+        return psycopg.connect(
+            host="127.0.0.1", port=self.base + 432, user="postgres", dbname="seatline",
+            password=self.secrets["PG_ADMIN_PASSWORD"], autocommit=True, connect_timeout=5,
+            options="-c statement_timeout=20000",
+        )
+
+    def pg_rows(self, sql, *parameters):
+        with self.pg() as connection:
+            cursor = connection.execute(sql, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def pg_value(self, sql, *parameters):
+        return self.pg_rows(sql, *parameters)[0][0]
+
+    def mongo(self):
+        client = pymongo.MongoClient(
+            "127.0.0.1", self.base + 17, directConnection=True, username="seatline_admin",
+            password=self.secrets["MONGO_ADMIN_PASSWORD"], authSource="admin",
+            serverSelectionTimeoutMS=5000, socketTimeoutMS=20000, connectTimeoutMS=5000,
+        )
+        return client["seatline"]
+
+    def redis(self):
+        return redis_client.Redis(
+            host="127.0.0.1", port=self.base + 379, socket_timeout=5, socket_connect_timeout=5,
+            password=self.secrets["REDIS_ADMIN_PASSWORD"], decode_responses=True,
+        )
+
+    # --- Kafka ---------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def kafka_admin(self):
+        return AdminClient({"bootstrap.servers": self.kafka_brokers,
+                            "reconnect.backoff.max.ms": 200, "log_level": 0})
+
+    @functools.cache
+    def partitions(self, topic=TOPIC):
+        return len(self.kafka_admin.list_topics(topic, timeout=KAFKA_S).topics[topic].partitions)
+
+    def kafka_ends(self, topic=TOPIC):
+        """The next offset of each partition: a mark for messages_since()."""
+        futures = self.kafka_admin.list_offsets(
+            {TopicPartition(topic, p): OffsetSpec.latest() for p in range(self.partitions(topic))},
+            request_timeout=KAFKA_S)
+        return {at.partition: future.result(KAFKA_S).offset for at, future in futures.items()}
+
+    def messages_since(self, mark, topic=TOPIC):
+        """All messages stored after the mark, in each partition's order."""
+        ends = self.kafka_ends(topic)
+        wanted = {p: end for p, end in ends.items() if end > mark.get(p, 0)}
+        messages, deadline = [], time.monotonic() + KAFKA_S
+        consumer = confluent_kafka.Consumer({
+            "bootstrap.servers": self.kafka_brokers, "group.id": "tests",
+            "enable.auto.commit": False, "enable.partition.eof": True,
+        })
+        try:
+            consumer.assign([TopicPartition(topic, p, mark.get(p, 0)) for p in wanted])
+            while wanted:
+                assert time.monotonic() < deadline, f"read {len(messages)} messages, then no more"
+                for message in consumer.consume(1000, timeout=1):
+                    partition = message.partition()
+                    if message.error():
+                        if message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                            wanted.pop(partition, None)
+                            continue
+                        raise confluent_kafka.KafkaException(message.error())
+                    messages.append(message)
+                    if message.offset() + 1 >= ends[partition]:
+                        wanted.pop(partition, None)
+        finally:
+            consumer.close()
+        return messages
+
+    def produce(self, messages, topic=TOPIC):
+        """messages: (partition, key, value, headers), all acknowledged when this returns."""
+        refused = []
+        producer = confluent_kafka.Producer({
+            "bootstrap.servers": self.kafka_brokers, "acks": "all", "linger.ms": 5,
+            "message.timeout.ms": KAFKA_S * 1000,
+        })
+        for partition, key, value, headers in messages:
+            producer.produce(topic, value=value, key=key, partition=partition, headers=headers,
+                             on_delivery=lambda error, _: error and refused.append(error))
+            producer.poll(0)
+        left = producer.flush(KAFKA_S)
+        assert left == 0 and not refused, (left, refused[:3])
+
+    # --- the domain ------------------------------------------------------------------------------
+
+    def create_event(self, seats, name="e", blocked=0):
+        """An event nobody else uses, with seats S1..Sn, the first of them blocked; answers its id
+        once its map is readable."""
+        event_id = f"{name}-{os.getpid()}-{next(_numbers)}"
+        with self.pg() as connection, connection.transaction():
+            connection.execute(
+                "INSERT INTO events (event_id, name, starts_at) VALUES (%s, %s, '2030-01-01Z')",
+                (event_id, f"Test {event_id}"))
+            connection.execute(
+                "INSERT INTO seats (event_id, seat_id, position, section, row_name, number, status)"
+                " SELECT %s, 'S' || n, n - 1, 'Hall', 'A', n,"
+                " CASE WHEN n <= %s THEN 'blocked' ELSE 'available' END"
+                " FROM generate_series(1, %s) AS n", (event_id, blocked, seats))
+        wait_for(lambda: len(self.seat_map(event_id)["seats"]) == seats, 20,
+                 f"the map of {event_id} is readable")
+        return event_id
+
+    def user(self):
+        return f"u{next(self.users)}"
+
+    def book(self, event_id, seat_id, user_id=None, **headers):
+        """POST /api/book; whatever the answer."""
+        body = {"userId": user_id or self.user(), "eventId": event_id, "seatId": seat_id}
+        return self.web.post("/api/book", body,
+                             {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def booked_id(self, *arguments, **headers):
+        """The same, when nothing but a 202 will do."""
+        answer = self.book(*arguments, **headers)
+        assert answer.status == 202, answer
+        return answer.json()["bookingId"]
+
+    def booking(self, booking_id):
+        answer = self.web.get(f"/api/bookings/{booking_id}")
+        assert answer.status == 200, answer
+        return answer.json()
+
+    def outcome(self, booking_id, within=10):
+        """The booking, once it is no longer pending."""
+        return wait_for(
+            lambda: (b := self.booking(booking_id))["status"] != "pending" and b,
+            within, f"booking {booking_id} has its outcome")
+
+    def seat_map(self, event_id):
+        answer = self.web.get(f"/api/events/{event_id}")
+        assert answer.status == 200, answer
+        return answer.json()
+
+    def seat(self, event_id, seat_id):
+        return next(s for s in self.seat_map(event_id)["seats"] if s["seat_id"] == seat_id)
+
+    def each(self, work, items, threads=LOAD_THREADS):
+        """work(item) for each item, on several threads; the answers in the items' order."""
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(work, items))
+
+    def ledger(self, booking_ids):
+        """What PostgreSQL says: booking id -> (status, reason, seats_lost)."""
+        rows = self.pg_rows(
+            "SELECT booking_id::text, status, reason, seats_lost FROM bookings"
+            " WHERE booking_id = ANY(%s::uuid[])", list(booking_ids))
+        return {row[0]: row[1:] for row in rows}
+
+    def wait_settled(self, booking_ids, within):
+        """Until each of these has its outcome in PostgreSQL; answers the ledger."""
+        wanted = set(booking_ids)
+        wait_for(lambda: len(self.ledger(wanted)) == len(wanted), within,
+                 f"{len(wanted)} bookings have their outcome")
+        return self.ledger(wanted)
+
+    def wait_readable(self, booking_ids, within=20):
+        """Until MongoDB has each of these; answers booking id -> document."""
+        wanted = list(set(booking_ids))
+        find = lambda: list(self.mongo()["bookings"].find({"_id": {"$in": wanted}}))
+        found = wait_for(lambda: len(docs := find()) == len(wanted) and docs, within,
+                         f"{len(wanted)} bookings are in the read model")
+        return {document["_id"]: document for document in found}
+
+    def history(self, event_id):
+        """The event's rows of booking_log, in order."""
+        return self.pg_rows(
+            "SELECT seq, booking_id::text, booking_version, status, reason, seat_ids, seat_versions"
+            " FROM booking_log WHERE event_id = %s ORDER BY seq", event_id)
+
+    def assert_sound(self, event_id, booking_ids):
+        """P1, P2, P6 of one event at rest: one owner a seat, one outcome a booking, one log row a
+        transition, and no seat changed more often than it was booked."""
+        ledger = self.ledger(booking_ids)
+        assert set(ledger) == set(booking_ids)
+        history = self.history(event_id)
+        assert sorted(row[1] for row in history) == sorted(booking_ids)
+        confirmed = {b for b, row in ledger.items() if row[0] == "confirmed"}
+        assert confirmed | {b for b, row in ledger.items() if row[0] == "rejected"} == set(ledger)
+        owners = dict(self.pg_rows(
+            "SELECT seat_id, booking_id::text FROM seats WHERE event_id = %s AND status = 'booked'",
+            event_id))
+        assert set(owners.values()) == confirmed
+        versions = self.pg_value("SELECT sum(version) FROM seats WHERE event_id = %s", event_id)
+        assert versions == len(owners) == len(confirmed)
+
+    def program(self, name, *arguments, env=None, within=60):
+        """Runs one of our programs with what its first instance was started with."""
+        return subprocess.run(
+            [self.build / name / name, *arguments], timeout=within, text=True,
+            env=self[f"{name}-0"].env if env is None else env, cwd=ROOT,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def verify(self):
+        """projector --verify: its exit status and all it printed."""
+        done = self.program("projector", "--verify", within=120)
+        return done.returncode, done.stdout + done.stderr
+
+    def assert_verified(self, within=20):
+        wait_for(lambda: (result := self.verify())[0] == 0 or self._fail(result[1]), within,
+                 "projector --verify finds no difference")
+
+    @staticmethod
+    def _fail(text):
+        raise AssertionError(text[-1500:])
+
+    def metric(self, name, metric, labels=""):
+        """The sum of a metric over its series that contain `labels`; None when it is not there."""
+        found = None
+        for line in self.ops(name).get("/metrics").body.decode().splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.partition("{")[0] == metric and labels in series:
+                found = (found or 0) + float(value)
+        return found
+
+    def log_lines(self, name, start=0):
+        """The JSON lines a service has written."""
+        return [json.loads(line) for line in self[name].log_text(start).splitlines()]
