@@ -81,8 +81,7 @@ suite_fuzz() {
 fuzz_new_inputs() {
 	local fuzzer name
 	need_packages "${PACKAGES_FUZZ[@]}" || { record fail packages && return; }
-	CC=clang-14 build "$BUILD_FUZZ" -Dfuzz=true -Db_lundef=false -Dtests=disabled \
-		-Db_sanitize=address,undefined || return 0
+	CC=clang-14 build "$BUILD_FUZZ" -Dfuzz=true -Db_lundef=false -Dtests=enabled || return 0
 	for fuzzer in "$BUILD_FUZZ"/tests/fuzz/fuzz_*; do
 		[ -f "$fuzzer" ] || continue
 		name=${fuzzer##*/fuzz_}
