@@ -10,7 +10,6 @@
  */
 #pragma once
 
-#include <sodium.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,12 +22,15 @@ struct etag {
 /* For what is small enough to render before comparing. link: the Link header with it, or "". */
 struct etag etag_of_bytes(const char *bytes, size_t len, const char *link);
 
+#define ETAG_MARK_BYTES 16
+
+/* All that was fed so far, each hashed under the one before. */
 struct etag_mark {
-	crypto_generichash_state state;
+	unsigned char bytes[ETAG_MARK_BYTES];
 };
 
 /* ledger_id is the write model that the numbers belong to; "" while it is not known. */
 void etag_mark_init(struct etag_mark *mark, const char *ledger_id);
-void etag_mark_add(struct etag_mark *mark, int64_t number);
-/* "<event_version>-<version>-<16 hexadecimal digits>"; mark is used up. */
-struct etag etag_of_versions(int64_t event_version, int64_t version, struct etag_mark *mark);
+void etag_mark_add(struct etag_mark *mark, int64_t block, int64_t version);
+/* "<event_version>-<version>-<16 hexadecimal digits>" */
+struct etag etag_of_versions(int64_t event_version, int64_t version, const struct etag_mark *mark);

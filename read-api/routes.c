@@ -50,7 +50,8 @@ static void answer_failure(struct read_api *api, struct http_response *response,
 		answer_unavailable(response, "The data cannot be read right now. Try again.");
 	} else {
 		log_error("read_failed", LOG_STR("error", err->text));
-		http_problem(response, 500, "internal-error", "The server could not make an answer.");
+		http_problem(response, 500, "internal-error",
+			     "The server could not make an answer.");
 	}
 }
 

@@ -36,13 +36,13 @@ void seat_map_sum_add(struct seat_map_sum *sum, const bson_t *block)
 {
 	const int64_t version = document_int(block, "version");
 
-	etag_mark_add(&sum->mark, document_int(block, "block"));
-	etag_mark_add(&sum->mark, version);
+	etag_mark_add(&sum->mark, document_int(block, "block"), version);
 	sum->version += version;
 	sum->blocks++;
 }
 
-err_code seat_map_sum_end(struct seat_map_sum *sum, struct seat_map_version *ret, struct err *err)
+err_code seat_map_sum_end(const struct seat_map_sum *sum, struct seat_map_version *ret,
+			  struct err *err)
 {
 	if (sum->blocks < sum->blocks_want)
 		return err_set(err, ERR_UNAVAILABLE, "%" PRId64 " of %" PRId64 " blocks are there",

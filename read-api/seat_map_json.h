@@ -44,7 +44,7 @@ struct seat_map_sum {
 void seat_map_sum_begin(struct seat_map_sum *sum, const bson_t *event, const char *ledger_id);
 /* Blocks come in order. */
 void seat_map_sum_add(struct seat_map_sum *sum, const bson_t *block);
-err_code seat_map_sum_end(struct seat_map_sum *sum, struct seat_map_version *ret,
+err_code seat_map_sum_end(const struct seat_map_sum *sum, struct seat_map_version *ret,
 			  struct err *err) _must_check_;
 
 struct seat_map_writer {

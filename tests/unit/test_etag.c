@@ -15,8 +15,7 @@ static struct etag make(const char *ledger_id, int64_t event_version, const stru
 
 	etag_mark_init(&mark, ledger_id);
 	for (size_t i = 0; i < count; i++) {
-		etag_mark_add(&mark, pairs[i].block);
-		etag_mark_add(&mark, pairs[i].version);
+		etag_mark_add(&mark, pairs[i].block, pairs[i].version);
 		version += pairs[i].version;
 	}
 
