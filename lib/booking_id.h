@@ -1,5 +1,6 @@
 /*
- * booking_id - the name of one booking: a UUIDv8 that knows its partition and whether it was issued.
+ * booking_id - the name of one booking: a UUIDv8 that knows its partition and can be told from one
+ * that was never issued.
  *
  * Shape    128 bits, most significant first:
  *            48  Unix ms, or derived bits when made from an idempotency key
@@ -39,7 +40,8 @@ struct booking_id_key {
 err_code booking_id_init(struct err *err) _must_check_;
 
 /* Reads 64 hexadecimal digits. */
-err_code booking_id_key_parse(const char *hex, struct booking_id_key *ret, struct err *err) _must_check_;
+err_code booking_id_key_parse(const char *hex, struct booking_id_key *ret,
+                              struct err *err) _must_check_;
 
 uint16_t booking_id_event_slot(const char *event_id);
 
@@ -48,8 +50,8 @@ struct booking_id booking_id_make(const struct booking_id_key *key, const char *
                                   int64_t wall_ms);
 
 /*
- * The same (event, wall_ms, nonce) always makes the same id: for a request that the gateway may send
- * twice. nonce is the gateway's request id.
+ * The same (event, wall_ms, nonce) always makes the same id: for a request that the gateway may
+ * send twice. nonce is the gateway's request id.
  */
 struct booking_id booking_id_make_retryable(const struct booking_id_key *key, const char *event_id,
                                             int64_t wall_ms, const char *nonce);

@@ -39,4 +39,5 @@ struct command {
 const char *command_type_name(enum command_type type);
 
 void command_encode(const struct command *command, struct strbuf *out);
-err_code command_decode(const char *bytes, size_t len, struct command *ret, struct err *err) _must_check_;
+err_code command_decode(const char *bytes, size_t len, struct command *ret,
+                        struct err *err) _must_check_;

@@ -2,7 +2,8 @@
  * config - a program's configuration: environment variables declared in one table.
  *
  * The table parses, range-checks, redacts secrets, answers --help and makes CONFIGURATION.md.
- * Shape    a CONFIG_TEXT field is char[CONFIG_TEXT_BYTES_MAX], CONFIG_INT int64_t, CONFIG_BOOL bool.
+ * Shape    a CONFIG_TEXT field is char[CONFIG_TEXT_BYTES_MAX], CONFIG_INT int64_t,
+ *          CONFIG_BOOL bool.
  * Grammar  integers are decimal; booleans are true/false/1/0; an empty variable counts as unset.
  *          A fallback need not lie within min..max: "" may stand for "not set" where min is 1.
  * Errors   all bad keys are reported at once, one line each on stderr, never a secret's value.
@@ -45,9 +46,13 @@ struct config_program {
  * or --config-markdown (a section of CONFIGURATION.md on stdout), CONFIG_EXIT_BAD after a bad key.
  * Other arguments are the program's own: they are left alone.
  */
-int config_load(const struct config_program *program, int argc, char **argv, void *ret) _must_check_;
+int config_load(const struct config_program *program, int argc, char **argv,
+                void *ret) _must_check_;
 
-/* The pieces config_load is made of, for tests. Answers how many keys were bad; complaints go to out. */
+/*
+ * The pieces config_load is made of, for tests. Answers how many keys were bad; complaints go to
+ * out.
+ */
 int config_parse(const struct config_program *program, const char *(*lookup)(const char *name),
                  void *ret, FILE *out) _must_check_;
 void config_print_help(const struct config_program *program, FILE *out);
@@ -64,13 +69,13 @@ struct config_common {
 };
 
 /* clang-format off */
-#define CONFIG_KEYS_COMMON(type, field, port, drain)                                                   \
-	{ "LOG_LEVEL", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.log_level), "info", 1, 8,       \
-	  "least level logged: debug, info, warn or error" },                                          \
-	{ "OPS_HOST", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.ops_host), "127.0.0.1", 1, 64,   \
-	  "address of /livez, /readyz and /metrics; keep it private" },                                \
-	{ "OPS_PORT", CONFIG_INT, CONFIG_PLAIN, offsetof(type, field.ops_port), port, 1, 65535,        \
-	  "port of /livez, /readyz and /metrics" },                                                    \
-	{ "DRAIN_MS", CONFIG_INT, CONFIG_PLAIN, offsetof(type, field.drain_ms), drain, 0, 600000,      \
+#define CONFIG_KEYS_COMMON(type, field, port, drain) \
+	{ "LOG_LEVEL", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.log_level), "info", 1, 8, \
+	  "least level logged: debug, info, warn or error" }, \
+	{ "OPS_HOST", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.ops_host), "127.0.0.1", \
+	  1, 64, "address of /livez, /readyz and /metrics; keep it private" }, \
+	{ "OPS_PORT", CONFIG_INT, CONFIG_PLAIN, offsetof(type, field.ops_port), port, 1, 65535, \
+	  "port of /livez, /readyz and /metrics" }, \
+	{ "DRAIN_MS", CONFIG_INT, CONFIG_PLAIN, offsetof(type, field.drain_ms), drain, 0, 600000, \
 	  "longest time, in ms, from SIGTERM to exit" }
 /* clang-format on */

@@ -16,8 +16,10 @@ void fault_point(const char *name)
 
 	const char *wanted = getenv("FAULT_POINT");
 	const size_t len = strlen(name);
-	if (!wanted || strncmp(wanted, name, len) != 0 || (wanted[len] != '\0' && wanted[len] != ':'))
+	if (!wanted || strncmp(wanted, name, len) != 0)
 		return;
+	if (wanted[len] != '\0' && wanted[len] != ':')
+		return; /* Another point, whose name begins the same. */
 
 	const long target = wanted[len] == ':' ? strtol(wanted + len + 1, NULL, 10) : 1;
 	(void)pthread_mutex_lock(&lock); /* Cannot fail: a static, error-free mutex. */

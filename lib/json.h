@@ -18,4 +18,5 @@
 
 /* json_t pointers clean up by _cleanup_(json_decrefp), which jansson declares itself. */
 
-err_code json_parse_object(const char *bytes, size_t len, json_t **ret, struct err *err) _must_check_;
+err_code json_parse_object(const char *bytes, size_t len, json_t **ret,
+                           struct err *err) _must_check_;

@@ -1,7 +1,8 @@
 /*
  * metrics - counters, gauges and histograms in the Prometheus text format.
  *
- * Owns     the registry owns its metrics; names, labels and help must be literals (kept by pointer).
+ * Owns     the registry owns its metrics; names, labels and help must be literals (kept by
+ *          pointer).
  * Shape    one struct metric per (name, labels); labels such as `reason="seat_taken"`, or NULL.
  * Threads  metrics_add_* before other threads run; metric_* from any thread.
  * Source   Prometheus text exposition format 0.0.4.

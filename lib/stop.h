@@ -1,7 +1,8 @@
 /*
  * stop - SIGTERM and SIGINT as something to wait for; no signal handlers.
  *
- * Threads  stop_block before any thread exists, so that all inherit the mask; stop_wait from main only.
+ * Threads  stop_block before any thread exists, so that all inherit the mask; stop_wait from main
+ *          only.
  * Source   sigtimedwait(2); works as PID 1.
  */
 #pragma once

@@ -3,8 +3,8 @@
  *
  * Shape    data[0..len) and a NUL that len does not count; data is never NULL after strbuf_init.
  * Owns     data, until strbuf_done; init/done pair, usable with _cleanup_(strbuf_done).
- * Errors   growth past bytes_max or out of memory sets `overflow` and drops what did not fit and all
- *          that follows: check it once, at the end.
+ * Errors   growth past bytes_max or out of memory sets `overflow` and drops what did not fit and
+ *          all that follows: check it once, at the end.
  */
 #pragma once
 
@@ -32,7 +32,8 @@ void strbuf_add_char(struct strbuf *buf, char c);
 void strbuf_addf(struct strbuf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void strbuf_add_int(struct strbuf *buf, int64_t number);
 
-/* A JSON string with its quotes; NULL writes null. Control characters and invalid UTF-8 are escaped. */
+/* A JSON string with its quotes; NULL writes null. Control characters and invalid UTF-8 are
+   escaped. */
 void strbuf_add_json(struct strbuf *buf, const char *text);
 void strbuf_add_json_len(struct strbuf *buf, const char *text, size_t len);
 /* The same in at most bytes_max (>= 2) bytes, cut between characters; false when it was cut. */
