@@ -18,13 +18,16 @@ struct values {
 
 /* clang-format off */
 static const struct config_key keys[] = {
-	{ "TEXT", CONFIG_TEXT, CONFIG_PLAIN, offsetof(struct values, text), "x", 2, 9, "a text" },
-	{ "SECRET", CONFIG_TEXT, CONFIG_SECRET | CONFIG_REQUIRED, offsetof(struct values, secret), NULL,
-	  1, CONFIG_TEXT_BYTES_MAX - 1, "a secret" },
-	{ "SMALL", CONFIG_INT, CONFIG_PLAIN, offsetof(struct values, small), "1", 1, 65535, "a port" },
+	{ "TEXT", CONFIG_TEXT, CONFIG_PLAIN, offsetof(struct values, text), "x", 2, 9,
+	  "a text" },
+	{ "SECRET", CONFIG_TEXT, CONFIG_SECRET | CONFIG_REQUIRED, offsetof(struct values, secret),
+	  NULL, 1, CONFIG_TEXT_BYTES_MAX - 1, "a secret" },
+	{ "SMALL", CONFIG_INT, CONFIG_PLAIN, offsetof(struct values, small), "1", 1, 65535,
+	  "a port" },
 	{ "ANY", CONFIG_INT, CONFIG_PLAIN, offsetof(struct values, any), "0", INT64_MIN, INT64_MAX,
 	  "any number" },
-	{ "FLAG", CONFIG_BOOL, CONFIG_PLAIN, offsetof(struct values, flag), "true", 0, 0, "a flag" },
+	{ "FLAG", CONFIG_BOOL, CONFIG_PLAIN, offsetof(struct values, flag), "true", 0, 0,
+	  "a flag" },
 };
 /* clang-format on */
 static const struct config_program program = { "fuzz", "tries values", keys,

@@ -29,8 +29,8 @@ static const struct config_key keys[] = {
 	  "whether to hurry" },
 	{ "T_PASSWORD", CONFIG_TEXT, CONFIG_SECRET, offsetof(struct values, password), "", 8, 100,
 	  "the password" },
-	{ "T_KEY", CONFIG_TEXT, CONFIG_SECRET | CONFIG_REQUIRED, offsetof(struct values, key), NULL, 4, 4,
-	  "the key, hexadecimal" },
+	{ "T_KEY", CONFIG_TEXT, CONFIG_SECRET | CONFIG_REQUIRED, offsetof(struct values, key), NULL,
+	  4, 4, "the key, hexadecimal" },
 	CONFIG_KEYS_COMMON(struct values, common, "9081", "15000"),
 };
 /* clang-format on */
