@@ -1,0 +1,623 @@
+#include "lane.h"
+
+#include "batch.h"
+#include "clock.h"
+#include "fault.h"
+#include "lane_log.h"
+#include "log.h"
+#include "start.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define LANE_WAIT_MS 100          /* for the first message of a batch    */
+#define RETRY_SLICE_MS 50         /* between looks at the group, in a pause */
+#define BACKOFF_FIRST_MS 50
+#define BACKOFF_MAX_MS 1000
+#define LOCK_RETRY_MS 20          /* between tries at a foreign lock     */
+#define START_RETRY_MS 500
+#define BEYOND_CONFIRM_MS 5000    /* before a log is believed to be new  */
+#define LEDGER_CHECK_MS 2000      /* while there is nothing to do        */
+
+/* What the lane knows of a partition it started. */
+struct lane_partition {
+	int64_t progress;        /* where the ledger stands: the fence's old value */
+	int64_t beyond_since_ms; /* progress is past the log's end; 0: it is not   */
+};
+
+struct lane {
+	struct lane_config config;
+	struct lane_ports ports;
+	const struct metrics_worker *metrics;
+	struct lane_partition partitions[SOURCE_PARTITIONS_MAX];
+	struct state *state;
+	enum seat_lock_result *lock_results;
+	struct dead_letter *letters;
+	struct batch batch;
+	int64_t now_ms;          /* the ledger's, of the open transaction          */
+	size_t in_doubt;         /* messages whose commit may have happened        */
+	int64_t retry_at_ms;     /* no attempt before this time                    */
+	int64_t backoff_ms;      /* next pause after a failure                     */
+	int64_t lock_since_ms;   /* first time a foreign lock was in the way, or 0 */
+	int64_t start_at_ms;     /* no attempt at starting partitions before       */
+	int64_t check_at_ms;     /* no look at the idle ledger before              */
+	bool locks_were_up;
+	atomic_bool ledger_up;
+	atomic_llong turned_at_ms;
+};
+
+struct lane *lane_new(const struct lane_config *config, const struct lane_ports *ports,
+                      const struct metrics_worker *metrics)
+{
+	assert(config && ports && metrics);
+	assert(config->batch_max >= 1 && config->batch_max <= LANE_BATCH_MAX);
+
+	struct lane *const lane = calloc(1, sizeof(*lane));
+	assert(lane);
+	lane->config = *config;
+	lane->ports = *ports;
+	lane->metrics = metrics;
+	lane->state = state_new(config->batch_max);
+	lane->lock_results = calloc(config->batch_max * COMMAND_SEATS_MAX,
+	                            sizeof(lane->lock_results[0]));
+	lane->letters = calloc(config->batch_max, sizeof(lane->letters[0]));
+	assert(lane->lock_results && lane->letters);
+	batch_init(&lane->batch, config->batch_max);
+	lane->backoff_ms = BACKOFF_FIRST_MS;
+	lane->locks_were_up = true;
+
+	return lane;
+}
+
+static void forget_batch(struct lane *lane)
+{
+	struct batch *const batch = &lane->batch;
+
+	if (batch->source.count > 0)
+		lane->ports.source.ops->release(lane->ports.source.ctx, &batch->source);
+	batch->source.count = 0;
+	batch->first = 0;
+	lane->in_doubt = 0;
+	lane->retry_at_ms = 0;
+	lane->lock_since_ms = 0;
+}
+
+void lane_free(struct lane *lane)
+{
+	if (!lane)
+		return;
+
+	forget_batch(lane);
+	state_free(lane->state);
+	free(lane->lock_results);
+	free(lane->letters);
+	batch_done(&lane->batch);
+	free(lane);
+}
+
+bool lane_is_busy(const struct lane *lane)
+{
+	return batch_count(&lane->batch) > 0;
+}
+
+bool lane_is_ledger_up(const struct lane *lane)
+{
+	return atomic_load(&lane->ledger_up);
+}
+
+int64_t lane_turned_at_ms(const struct lane *lane)
+{
+	return atomic_load(&lane->turned_at_ms);
+}
+
+/* ---- Clock ---- */
+
+static int64_t system_now_us(void *ctx)
+{
+	(void)ctx;
+	return clock_monotonic_us();
+}
+
+static void system_wait_ms(void *ctx, int64_t ms)
+{
+	(void)ctx;
+	clock_sleep_ms(ms);
+}
+
+struct lane_clock lane_clock_system(void)
+{
+	static const struct lane_clock_ops ops = { .now_us = system_now_us,
+		                                   .wait_ms = system_wait_ms };
+
+	return (struct lane_clock){ .ops = &ops };
+}
+
+static int64_t now_us(const struct lane *lane)
+{
+	return lane->ports.clock.ops->now_us(lane->ports.clock.ctx);
+}
+
+static int64_t now_ms(const struct lane *lane)
+{
+	return now_us(lane) / 1000;
+}
+
+static void observe(const struct lane *lane, enum lane_phase phase, int64_t since_us)
+{
+	metric_observe(lane->metrics->phases[phase], (double)(now_us(lane) - since_us) / 1e6);
+}
+
+/* ---- Failure ---- */
+
+static void note_ledger(struct lane *lane, bool up)
+{
+	if (atomic_exchange(&lane->ledger_up, up) != up && up)
+		log_info("ledger_up", LOG_INT("lane", lane->config.number));
+}
+
+static void back_off(struct lane *lane)
+{
+	lane->retry_at_ms = now_ms(lane) + lane->backoff_ms;
+	lane->backoff_ms = 2 * lane->backoff_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS :
+	                                                           2 * lane->backoff_ms;
+}
+
+static void ledger_failed(struct lane *lane, const char *doing, const struct err *err)
+{
+	if (err->code == ERR_UNAVAILABLE)
+		note_ledger(lane, false);
+	metric_add(lane->metrics->ledger_retries, 1);
+	lane_log_failure(lane->config.number, "ledger_failed", doing, err);
+	back_off(lane);
+}
+
+/* ---- Starting partitions ---- */
+
+static err_code rewind_partition(struct lane *lane, const struct partition_name *name,
+                                 int64_t to, struct err *err)
+{
+	struct lane_partition *const partition = &lane->partitions[name->partition];
+
+	if (partition->beyond_since_ms == 0)
+		partition->beyond_since_ms = now_ms(lane);
+	if (now_ms(lane) - partition->beyond_since_ms < BEYOND_CONFIRM_MS)
+		return err_set(err, ERR_NOT_FOUND, "progress is past the log's end");
+
+	const err_code code = lane->ports.ledger.ops->rewind(lane->ports.ledger.ctx, name,
+	                                                     partition->progress, to, err);
+	if (code != ERR_OK)
+		return code;
+	log_error("log_began_anew", LOG_STR("topic", name->topic),
+	          LOG_INT("partition", name->partition), LOG_INT("progress", partition->progress),
+	          LOG_INT("set_back_to", to));
+	partition->progress = to;
+
+	return ERR_OK;
+}
+
+static err_code start_partition(struct lane *lane, const struct partition_name *name,
+                                struct err *err)
+{
+	const struct source *const source = &lane->ports.source;
+	struct lane_partition *const partition = &lane->partitions[name->partition];
+	bool fresh = false;
+	int64_t low = 0;
+	int64_t high = 0;
+
+	err_code code = lane->ports.ledger.ops->progress(lane->ports.ledger.ctx, name,
+	                                                 &partition->progress, &fresh, err);
+	note_ledger(lane, code == ERR_OK);
+	if (code != ERR_OK)
+		return code;
+	code = source->ops->bounds(source->ctx, name->partition, &low, &high, err);
+	if (code != ERR_OK)
+		return code;
+
+	const struct start_choice choice = start_choose(partition->progress, fresh, low, high);
+	if (choice.kind == START_REWOUND) {
+		code = rewind_partition(lane, name, choice.offset, err);
+		if (code != ERR_OK)
+			return code;
+	}
+	if (choice.kind == START_AFTER_LOSS) {
+		log_error("messages_lost", LOG_STR("topic", name->topic),
+		          LOG_INT("partition", name->partition), LOG_INT("count", choice.lost));
+		metric_add(lane->metrics->messages_lost, choice.lost);
+	}
+	partition->beyond_since_ms = 0;
+	source->ops->start(source->ctx, name->partition, choice.offset);
+	log_info("partition_started", LOG_INT("lane", lane->config.number),
+	         LOG_INT("partition", name->partition), LOG_INT("offset", choice.offset));
+
+	return ERR_OK;
+}
+
+/* One that cannot be started does not keep the others waiting. */
+static void start_partitions(struct lane *lane)
+{
+	const struct source *const source = &lane->ports.source;
+	struct partition_name name;
+	size_t cursor = 0;
+
+	if (now_ms(lane) < lane->start_at_ms)
+		return;
+	while (source->ops->next_unstarted(source->ctx, &cursor, &name)) {
+		struct err err = { 0 };
+		assert(name.partition >= 0 && name.partition < SOURCE_PARTITIONS_MAX);
+		if (start_partition(lane, &name, &err) == ERR_OK)
+			continue;
+		lane_log_failure(lane->config.number, "partition_not_started", "start", &err);
+		lane->start_at_ms = now_ms(lane) + START_RETRY_MS;
+	}
+}
+
+/* ---- Taking ---- */
+
+static bool take(struct lane *lane)
+{
+	const struct source *const source = &lane->ports.source;
+	struct batch *const batch = &lane->batch;
+
+	const int64_t take_us = now_us(lane);
+	if (!source->ops->take(source->ctx, lane->config.batch_max, LANE_WAIT_MS, &batch->source))
+		return false;
+	observe(lane, LANE_TAKE, take_us);
+	FAULT_POINT("worker_after_take");
+
+	const int64_t decode_us = now_us(lane);
+	batch_decode(batch);
+	observe(lane, LANE_DECODE, decode_us);
+	FAULT_POINT("worker_after_decode");
+
+	return true;
+}
+
+/* Readiness, and a first booking after a quiet time that does not meet a dead connection. */
+static void check_ledger(struct lane *lane)
+{
+	struct err err = { 0 };
+
+	if (now_ms(lane) < lane->check_at_ms)
+		return;
+	note_ledger(lane, lane->ports.ledger.ops->check(lane->ports.ledger.ctx, &err) == ERR_OK);
+	lane->check_at_ms = now_ms(lane) + LEDGER_CHECK_MS;
+}
+
+/* ---- Dead letters ---- */
+
+/*
+ * Before the transaction, so that none waits for Kafka with rows locked; before the offset moves, so
+ * that a crash may write a letter twice but never loses one.
+ */
+static bool send_letters(struct lane *lane)
+{
+	struct batch *const batch = &lane->batch;
+	struct batch_item *const items = batch_items(batch);
+	struct err err = { 0 };
+	size_t count = 0;
+
+	for (size_t i = 0; i < batch_count(batch); i++)
+		if (!items[i].is_command && !items[i].lettered)
+			lane->letters[count++] = (struct dead_letter){ .message = items[i].message,
+				                                       .reason = items[i].reason };
+	if (count == 0)
+		return true;
+	if (lane->ports.letters.ops->send(lane->ports.letters.ctx, &batch->source.name,
+	                                  lane->letters, count, &err) != ERR_OK) {
+		metric_add(lane->metrics->dead_letter_retries, 1);
+		lane_log_failure(lane->config.number, "dead_letters_failed", "send", &err);
+		back_off(lane);
+		return false;
+	}
+	for (size_t i = 0; i < batch_count(batch); i++) {
+		if (items[i].is_command || items[i].lettered)
+			continue;
+		items[i].lettered = true;
+		lane_log_letter(&batch->source.name, &items[i]);
+	}
+	metric_add(lane->metrics->dead_letters, (int64_t)count);
+
+	return true;
+}
+
+/* ---- Locking ---- */
+
+static void want(struct lane *lane, size_t count)
+{
+	const struct batch_item *const items = batch_items(&lane->batch);
+
+	state_reset(lane->state);
+	for (size_t i = 0; i < count; i++)
+		if (items[i].is_command)
+			state_want(lane->state, &items[i].command);
+}
+
+static void unlock(struct lane *lane)
+{
+	const struct seat_lock *const locks = &lane->ports.locks;
+	const size_t count = lane->state->seat_index.count;
+
+	if (count > 0)
+		locks->ops->unlock(locks->ctx, &lane->batch.source.name, lane->state->seats, count);
+}
+
+static void note_locks(struct lane *lane, bool up, const struct err *err)
+{
+	if (!up)
+		metric_add(lane->metrics->lock_unavailable, 1);
+	if (lane->locks_were_up == up)
+		return;
+	lane->locks_were_up = up;
+	if (up)
+		log_info("locks_up", LOG_INT("lane", lane->config.number));
+	else
+		log_warn("locks_down", LOG_INT("lane", lane->config.number),
+		         LOG_STR("text", err->text));
+}
+
+/* How many messages stand before the first that names a seat another partition has locked. */
+static size_t free_prefix(const struct lane *lane, size_t count)
+{
+	const struct batch_item *const items = batch_items(&lane->batch);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct command *const command = &items[i].command;
+		for (unsigned k = 0; items[i].is_command && k < command->seat_count; k++) {
+			const struct seat *const seat = state_seat(lane->state, command->event_id,
+			                                           command->seat_ids[k]);
+			if (lane->lock_results[seat - lane->state->seats] == SEAT_LOCK_FOREIGN)
+				return i;
+		}
+	}
+	return count;
+}
+
+static void count_taken_over(const struct lane *lane)
+{
+	int64_t count = 0;
+
+	for (size_t i = 0; i < lane->state->seat_index.count; i++)
+		count += lane->lock_results[i] == SEAT_LOCK_TAKEN_OVER;
+	metric_add(lane->metrics->lock_taken_over, count);
+}
+
+/*
+ * Locks the seats of the unsettled messages, and answers how many of them may go on: all, or those
+ * before the first that has to wait for another partition, so that the order is kept. The state then
+ * wants what those name.
+ */
+static size_t lock(struct lane *lane)
+{
+	const struct seat_lock *const locks = &lane->ports.locks;
+	const size_t count = batch_count(&lane->batch);
+	struct err err = { 0 };
+
+	want(lane, count);
+	if (lane->state->seat_index.count == 0)
+		return count;
+	const bool up = locks->ops->lock(locks->ctx, &lane->batch.source.name, lane->state->seats,
+	                                 lane->state->seat_index.count, lane->lock_results,
+	                                 &err) == ERR_OK;
+	note_locks(lane, up, &err);
+	if (!up)
+		return count;
+	count_taken_over(lane);
+
+	const size_t prefix = free_prefix(lane, count);
+	if (prefix == count) {
+		lane->lock_since_ms = 0;
+		return count;
+	}
+	metric_add(lane->metrics->lock_contention, 1);
+	if (prefix > 0) {
+		/* The later seats are locked again when their turn comes. */
+		unlock(lane);
+		want(lane, prefix);
+		(void)locks->ops->lock(locks->ctx, &lane->batch.source.name, lane->state->seats,
+		                       lane->state->seat_index.count, lane->lock_results, &err);
+		return prefix;
+	}
+	if (lane->lock_since_ms == 0)
+		lane->lock_since_ms = now_ms(lane);
+	if (now_ms(lane) - lane->lock_since_ms >= lane->config.lock_wait_ms) {
+		metric_add(lane->metrics->lock_given_up, 1);
+		return count;
+	}
+	/* Nobody waits for a lock with locks in hand. */
+	unlock(lane);
+	lane->retry_at_ms = now_ms(lane) + LOCK_RETRY_MS;
+
+	return 0;
+}
+
+/* ---- Deciding and committing ---- */
+
+static void decide_all(struct lane *lane, size_t count)
+{
+	struct batch_item *const items = batch_items(&lane->batch);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!items[i].is_command)
+			continue;
+		items[i].outcome = decide(lane->state, &items[i].command, lane->now_ms);
+		state_apply(lane->state, &items[i].command, &items[i].outcome);
+	}
+}
+
+/* The fence shows another owner: what we hold is no longer ours to settle. */
+static void lose_partition(struct lane *lane, const struct err *err)
+{
+	const struct source *const source = &lane->ports.source;
+	const int32_t partition = lane->batch.source.name.partition;
+
+	metric_add(lane->metrics->fenced, 1);
+	log_warn("fenced", LOG_INT("lane", lane->config.number), LOG_INT("partition", partition),
+	         LOG_STR("text", err->text));
+	unlock(lane);
+	forget_batch(lane);
+	source->ops->restart(source->ctx, partition);
+}
+
+/* The first `count` messages are durable. */
+static void finish(struct lane *lane, size_t count)
+{
+	const struct source *const source = &lane->ports.source;
+	struct batch *const batch = &lane->batch;
+	const int32_t partition = batch->source.name.partition;
+	const int64_t next_offset = batch_next_offset(batch, count);
+	FAULT_POINT("worker_after_commit");
+
+	note_ledger(lane, true);
+	lane->backoff_ms = BACKOFF_FIRST_MS;
+	lane->in_doubt = 0;
+	lane->lock_since_ms = 0;
+	lane->partitions[partition].progress = next_offset;
+
+	const int64_t unlock_us = now_us(lane);
+	unlock(lane);
+	observe(lane, LANE_UNLOCK, unlock_us);
+	FAULT_POINT("worker_after_unlock");
+
+	lane_log_outcomes(lane->metrics, &batch->source.name, batch_items(batch), count);
+	metric_observe(lane->metrics->batch_size, (double)count);
+	source->ops->report(source->ctx, partition, next_offset);
+	FAULT_POINT("worker_after_report");
+
+	batch_drop_first(batch, count);
+	if (batch_count(batch) == 0)
+		forget_batch(lane);
+}
+
+/* The answer to a COMMIT was lost: partition_progress knows. True when the lane may try again. */
+static bool settle_doubt(struct lane *lane)
+{
+	const struct ledger *const ledger = &lane->ports.ledger;
+	const struct partition_name name = lane->batch.source.name;
+	struct err err = { 0 };
+	int64_t progress = 0;
+	bool fresh = false;
+
+	if (ledger->ops->progress(ledger->ctx, &name, &progress, &fresh, &err) != ERR_OK) {
+		ledger_failed(lane, "settle a commit", &err);
+		return false;
+	}
+	if (progress == batch_next_offset(&lane->batch, lane->in_doubt)) {
+		log_info("commit_settled", LOG_INT("partition", name.partition),
+		         LOG_BOOL("committed", true));
+		finish(lane, lane->in_doubt);
+		return false;
+	}
+	if (progress != lane->partitions[name.partition].progress) {
+		(void)err_set(&err, ERR_CONFLICT, "progress is at %lld", (long long)progress);
+		lose_partition(lane, &err);
+		return false;
+	}
+	/* Should that transaction still be running, the fence waits for it and then stops us. */
+	log_info("commit_settled", LOG_INT("partition", name.partition),
+	         LOG_BOOL("committed", false));
+	lane->in_doubt = 0;
+
+	return true;
+}
+
+static bool load(struct lane *lane, size_t count)
+{
+	const struct ledger *const ledger = &lane->ports.ledger;
+	const struct partition_name *const name = &lane->batch.source.name;
+	struct err err = { 0 };
+
+	const int64_t load_us = now_us(lane);
+	const err_code code = ledger->ops->begin(ledger->ctx, name,
+	                                         lane->partitions[name->partition].progress,
+	                                         batch_next_offset(&lane->batch, count),
+	                                         lane->state, &lane->now_ms, &err);
+	observe(lane, LANE_LOAD, load_us);
+	if (code == ERR_CONFLICT)
+		lose_partition(lane, &err);
+	else if (code != ERR_OK)
+		ledger_failed(lane, "load", &err);
+	else
+		FAULT_POINT("worker_after_load");
+
+	return code == ERR_OK;
+}
+
+static void decide_and_commit(struct lane *lane, size_t count)
+{
+	const struct ledger *const ledger = &lane->ports.ledger;
+	struct err err = { 0 };
+
+	const int64_t decide_us = now_us(lane);
+	decide_all(lane, count);
+	observe(lane, LANE_DECIDE, decide_us);
+	FAULT_POINT("worker_after_decide");
+
+	const int64_t commit_us = now_us(lane);
+	const err_code code = ledger->ops->commit(ledger->ctx, lane->state,
+	                                          batch_items(&lane->batch), count, lane->now_ms,
+	                                          &err);
+	observe(lane, LANE_COMMIT, commit_us);
+	if (code == ERR_OK) {
+		finish(lane, count);
+		return;
+	}
+	lane->in_doubt = count;
+	metric_add(lane->metrics->in_doubt, 1);
+	ledger_failed(lane, "commit", &err);
+}
+
+static void attempt(struct lane *lane)
+{
+	if (lane->in_doubt > 0 && !settle_doubt(lane))
+		return;
+	if (!send_letters(lane))
+		return;
+
+	const int64_t lock_us = now_us(lane);
+	const size_t count = lock(lane);
+	observe(lane, LANE_LOCK, lock_us);
+	if (count == 0)
+		return;
+	FAULT_POINT("worker_after_lock");
+
+	if (load(lane, count))
+		decide_and_commit(lane, count);
+}
+
+/* ---- The turn ---- */
+
+static void drop_if_revoked(struct lane *lane)
+{
+	const struct source *const source = &lane->ports.source;
+
+	if (!lane_is_busy(lane) || source->ops->owns(source->ctx, &lane->batch.source))
+		return;
+	log_info("batch_left_to_next_owner", LOG_INT("lane", lane->config.number),
+	         LOG_INT("partition", lane->batch.source.name.partition),
+	         LOG_INT("messages", (int64_t)batch_count(&lane->batch)));
+	forget_batch(lane);
+}
+
+void lane_turn(struct lane *lane)
+{
+	const struct source *const source = &lane->ports.source;
+
+	atomic_store(&lane->turned_at_ms, now_ms(lane));
+	source->ops->poll(source->ctx);
+	drop_if_revoked(lane);
+	start_partitions(lane);
+	if (!lane_is_busy(lane) && !take(lane)) {
+		check_ledger(lane);
+		return;
+	}
+
+	const int64_t pause_ms = lane->retry_at_ms - now_ms(lane);
+	if (pause_ms > 0) {
+		lane->ports.clock.ops->wait_ms(lane->ports.clock.ctx,
+		                               pause_ms < RETRY_SLICE_MS ? pause_ms :
+		                                                           RETRY_SLICE_MS);
+		return;
+	}
+	attempt(lane);
+}

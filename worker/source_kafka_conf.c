@@ -1,0 +1,39 @@
+#include "source_kafka_conf.h"
+
+#include <stdio.h>
+
+err_code source_kafka_conf(const struct source_kafka_config *config, rd_kafka_conf_t **ret,
+                           struct err *err)
+{
+	char session[24];
+	char heartbeat[24];
+	(void)snprintf(session, sizeof(session), "%lld", (long long)config->session_timeout_ms);
+	(void)snprintf(heartbeat, sizeof(heartbeat), "%lld",
+	               (long long)config->session_timeout_ms / 3);
+	const char *const settings[][2] = {
+		{ "group.id", config->group },
+		{ "session.timeout.ms", session },
+		{ "heartbeat.interval.ms", heartbeat },
+		{ "partition.assignment.strategy", "range" },
+		{ "enable.auto.commit", "false" },
+		{ "enable.auto.offset.store", "false" },
+		/* An offset outside the log is for the lane to judge, by partition_progress. */
+		{ "auto.offset.reset", "error" },
+		{ "isolation.level", "read_uncommitted" },
+		{ "fetch.wait.max.ms", "50" },
+		{ "fetch.error.backoff.ms", "100" },
+		/* Memory: at most this much is fetched ahead for each lane. */
+		{ "queued.max.messages.kbytes", "16384" },
+		/* A topic created after we subscribed is found within this. */
+		{ "topic.metadata.refresh.interval.ms", "10000" },
+	};
+	_cleanup_(rd_kafka_conf_destroyp) rd_kafka_conf_t *conf = NULL;
+
+	err_code code = kafka_conf_new(config->brokers, config->client_id, &conf, err);
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]) && code == ERR_OK; i++)
+		code = kafka_conf_set(conf, settings[i][0], settings[i][1], err);
+	if (code == ERR_OK)
+		*ret = STEAL(conf);
+
+	return code;
+}
