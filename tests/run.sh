@@ -24,10 +24,18 @@ readonly top work logs results venv
 readonly FAILURE_LINES_MAX=40
 readonly SUITES_ALL=(unit fuzz sanitized integration e2e faults browser)
 
-for part in process report install servers style suites; do
-	# shellcheck source=/dev/null
-	source "$top/tests/lib/$part.sh"
-done
+# shellcheck source=tests/lib/process.sh
+source "$top/tests/lib/process.sh"
+# shellcheck source=tests/lib/report.sh
+source "$top/tests/lib/report.sh"
+# shellcheck source=tests/lib/install.sh
+source "$top/tests/lib/install.sh"
+# shellcheck source=tests/lib/servers.sh
+source "$top/tests/lib/servers.sh"
+# shellcheck source=tests/lib/style.sh
+source "$top/tests/lib/style.sh"
+# shellcheck source=tests/lib/suites.sh
+source "$top/tests/lib/suites.sh"
 # shellcheck source=tests/images.sh
 source "$top/tests/images.sh"
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash
 #
 # install - what the tests need beyond what start-services.sh installs, and by its means: nothing
 # that Debian installs may start a server of its own. Quiet when nothing is to do.
