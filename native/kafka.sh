@@ -5,11 +5,8 @@ readonly KAFKA_HEAP=-Xmx512m
 
 kafka_ports() { printf '%s\n' "$KAFKA_PORT" "$KAFKA_CONTROLLER_PORT"; }
 
-# kafka_java CLASS [ARGUMENT...]
-kafka_java() { java "$KAFKA_HEAP" -cp "$KAFKA_DIR/*" "$@"; }
-
 kafka_configure() {
-	local KAFKA_DATA=$STATE/kafka/data config=$STATE/kafka/server.properties
+	local KAFKA_DATA=$STATE/kafka/data config=$STATE/kafka/server.properties id
 
 	mkdir -p -- "$STATE/kafka"
 	render "$ROOT/native/kafka/server.properties" KAFKA_DATA KAFKA_PORT KAFKA_CONTROLLER_PORT \
@@ -17,15 +14,17 @@ kafka_configure() {
 	[[ -f $KAFKA_DATA/meta.properties ]] && return 0
 	rm -rf -- "$KAFKA_DATA"
 	# A cluster id is 16 random bytes in URL-safe base64.
-	kafka_java kafka.tools.StorageTool format --config "$config" --cluster-id \
-		"$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')" >>"$STATE/log/kafka.log" 2>&1
+	id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
+	java "$KAFKA_HEAP" -cp "$KAFKA_DIR/*" kafka.tools.StorageTool format --config "$config" \
+		--cluster-id "$id" >>"$STATE/log/kafka.log" 2>&1
 }
 
 kafka_start() {
 	STEP_RESULT=running
 	if ! service_is_running kafka; then
 		kafka_configure
-		service_launch kafka java "$KAFKA_HEAP" -Xms256m -XX:+UseG1GC -XX:+ExitOnOutOfMemoryError \
+		service_launch kafka java "$KAFKA_HEAP" -Xms256m -XX:+UseG1GC \
+			-XX:+ExitOnOutOfMemoryError \
 			-Dorg.slf4j.simpleLogger.showDateTime=true \
 			'-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS' \
 			-cp "$KAFKA_DIR/*" kafka.Kafka "$STATE/kafka/server.properties"

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes a fresh mongod a replica set of one member with one user per program; then waits until it is primary.
+"""Makes a fresh mongod a replica set of one with a user for each program; waits for its primary.
 
 Usage: mongodb-setup.py HOST:PORT DATABASE SECONDS
 Passwords come from MONGO_ADMIN_PASSWORD, MONGO_PROJECTOR_PASSWORD and MONGO_READ_API_PASSWORD.
@@ -43,7 +43,8 @@ def first_start(host, deadline):
     """mongod lets a local client without a name do this much, until the first user exists."""
     client = connect(host)
     try:
-        client.admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": host}]})
+        client.admin.command("replSetInitiate",
+                             {"_id": "rs0", "members": [{"_id": 0, "host": host}]})
     except OperationFailure as error:
         if error.code != ALREADY_INITIALIZED:
             raise
@@ -75,7 +76,8 @@ def main():
     wait_for_primary(admin, deadline)
     create_user(admin, database, "seatline_projector", os.environ["MONGO_PROJECTOR_PASSWORD"],
                 ["readWrite"])
-    create_user(admin, database, "seatline_read_api", os.environ["MONGO_READ_API_PASSWORD"], ["read"])
+    create_user(admin, database, "seatline_read_api", os.environ["MONGO_READ_API_PASSWORD"],
+                ["read"])
 
 
 if __name__ == "__main__":

@@ -23,9 +23,11 @@ mongodb_start() {
 		STEP_RESULT=started
 	fi
 	wait_until mongodb "$SERVER_START_S" 'listen' port_is_open "$MONGO_PORT"
-	MONGO_ADMIN_PASSWORD=$MONGO_ADMIN_PASSWORD MONGO_PROJECTOR_PASSWORD=$MONGO_PROJECTOR_PASSWORD \
-		MONGO_READ_API_PASSWORD=$MONGO_READ_API_PASSWORD /usr/bin/python3 \
-		"$ROOT/native/mongodb-setup.py" "127.0.0.1:$MONGO_PORT" seatline "$SERVER_START_S"
+	(
+		export MONGO_ADMIN_PASSWORD MONGO_PROJECTOR_PASSWORD MONGO_READ_API_PASSWORD
+		exec /usr/bin/python3 "$ROOT/native/mongodb-setup.py" \
+			"127.0.0.1:$MONGO_PORT" seatline "$SERVER_START_S"
+	)
 }
 
 mongodb_stop() { service_stop mongodb TERM; }

@@ -8,10 +8,11 @@ nginx_ports() { printf '%s\n' "$SEATLINE_GATEWAY_PORT" "$LIVE_PORT"; }
 # upstream_servers OFFSET INSTANCES: "server" lines, and quick recovery: an instance that refused
 # three times is left out for a second, not for nginx's ten.
 upstream_servers() {
-	local i
+	local i port
 
 	for ((i = 0; i < $2; i++)); do
-		printf 'server 127.0.0.1:%d max_fails=3 fail_timeout=1s;\n' "$((SEATLINE_PORT_BASE + $1 + i))"
+		port=$((SEATLINE_PORT_BASE + $1 + i))
+		printf 'server 127.0.0.1:%d max_fails=3 fail_timeout=1s;\n' "$port"
 	done
 }
 
@@ -19,7 +20,7 @@ upstream_servers() {
 nginx_configure() {
 	local NGINX_DIR=$STATE/nginx NGINX_MODULES="load_module $NCHAN_MODULE;" NGINX_USER=
 	local GATEWAY_LISTEN=$SEATLINE_GATEWAY_HOST:$SEATLINE_GATEWAY_PORT
-	local LIVE_LISTEN=127.0.0.1:$LIVE_PORT LIVE_ALLOW=127.0.0.1
+	local LIVE_LISTEN=127.0.0.1:$LIVE_PORT
 	local ACCESS_LOG=$STATE/log/nginx-access.log ERROR_LOG=stderr
 	local WRITE_API_SERVERS READ_API_SERVERS WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS
 
@@ -30,10 +31,11 @@ nginx_configure() {
 	WRITE_API_OPS_SERVERS=$(upstream_servers "${OPS_OFFSET[write-api]}" "$WRITE_API_INSTANCES")
 	READ_API_OPS_SERVERS=$(upstream_servers "${OPS_OFFSET[read-api]}" "$READ_API_INSTANCES")
 	mkdir -p -- "$NGINX_DIR"
-	render "$ROOT/nginx/nginx.conf.template" NGINX_DIR NGINX_MODULES NGINX_USER ACCESS_LOG ERROR_LOG \
-		>"$NGINX_DIR/nginx.conf"
-	render "$ROOT/nginx/gateway.conf.template" GATEWAY_LISTEN LIVE_LISTEN LIVE_ALLOW WRITE_API_SERVERS \
-		READ_API_SERVERS WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS >"$NGINX_DIR/gateway.conf.new"
+	render "$ROOT/nginx/nginx.conf.template" NGINX_DIR NGINX_MODULES NGINX_USER ACCESS_LOG \
+		ERROR_LOG >"$NGINX_DIR/nginx.conf"
+	render "$ROOT/nginx/gateway.conf.template" GATEWAY_LISTEN LIVE_LISTEN \
+		WRITE_API_SERVERS READ_API_SERVERS WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS \
+		>"$NGINX_DIR/gateway.conf.new"
 }
 
 # -e: what nginx says before it has read its configuration must not go to Debian's /var/log/nginx.
@@ -48,15 +50,15 @@ nginx_start() {
 	mv -f -- "$config.new" "$config"
 	if ! service_is_running nginx; then
 		nginx_command -t -q
-		service_launch nginx nginx -p "$STATE/nginx" -e stderr -c "$STATE/nginx/nginx.conf" \
-			-g 'daemon off;'
+		service_launch nginx nginx -p "$STATE/nginx" -e stderr \
+			-c "$STATE/nginx/nginx.conf" -g 'daemon off;'
 		STEP_RESULT=started
 	elif ((changed)); then
 		nginx_command -t -q
 		kill -s HUP "$(service_pid nginx)"
 		STEP_RESULT=reloaded
 	fi
-	wait_until nginx "$SERVER_START_S" 'listen' port_is_open "$SEATLINE_GATEWAY_PORT"
+	wait_until nginx "$SERVER_START_S" 'listen' http_answers "$GATEWAY_URL/"
 	((START_ALL)) || return 0
 	wait_until nginx "$PROGRAM_START_S" 'have a ready write-api and read-api behind it' \
 		http_ok "$GATEWAY_URL/healthz"

@@ -6,7 +6,7 @@ readonly PG_ELSEWHERE=/var/lib # where data goes that user postgres cannot reach
 
 postgresql_ports() { printf '%s\n' "$PG_PORT"; }
 
-# PostgreSQL refuses to run as root; anybody else runs it as themselves. Only execs, so the pid stays.
+# PostgreSQL refuses to run as root; anybody else runs it as themselves. It execs: the pid stays.
 pg_user() {
 	if ((EUID == 0)); then
 		printf '%s\n' setpriv --reuid=postgres --regid=postgres --init-groups
@@ -33,9 +33,15 @@ pg_directory() {
 	say "warning: user postgres cannot enter $STATE: the cluster is in $elsewhere"
 }
 
-pg_create() {
-	local data=$STATE/postgresql/data password=$STATE/postgresql/password runner
+# Where the cluster really is: user postgres may be able to go there, but not along the link.
+pg_home() { readlink -f -- "$STATE/postgresql"; }
 
+pg_create() {
+	local home data password runner
+
+	home=$(pg_home)
+	data=$home/data
+	password=$home/password
 	mapfile -t runner < <(pg_user)
 	rm -rf -- "$data" "$data.new" # without PG_VERSION at its final name it never was complete
 	(
@@ -43,16 +49,18 @@ pg_create() {
 		printf '%s\n' "$PG_ADMIN_PASSWORD" >"$password"
 	)
 	((EUID != 0)) || chown postgres: -- "$password"
-	"${runner[@]}" "$PG_BIN/initdb" --pgdata "$data.new" --username postgres --pwfile "$password" \
-		--auth scram-sha-256 --encoding UTF8 --locale C.UTF-8 --data-checksums \
+	"${runner[@]}" "$PG_BIN/initdb" --pgdata "$data.new" --username postgres \
+		--pwfile "$password" --auth scram-sha-256 --encoding UTF8 --locale C.UTF-8 \
+		--data-checksums \
 		>>"$STATE/log/postgresql.log" 2>&1
 	rm -f -- "$password"
 	mv -- "$data.new" "$data"
 }
 
 pg_configure() {
-	local config=$STATE/postgresql/data/postgresql.conf
+	local config
 
+	config=$(pg_home)/data/postgresql.conf
 	render "$ROOT/native/postgresql.conf" PG_PORT >"$config"
 	((EUID != 0)) || chown postgres: -- "$config"
 }
@@ -61,18 +69,21 @@ pg_answers() { "$PG_BIN/pg_isready" --quiet --host 127.0.0.1 --port "$PG_PORT"; 
 
 # pg_admin DATABASE: runs the SQL on stdin as superuser.
 pg_admin() {
-	PGPASSWORD=$PG_ADMIN_PASSWORD PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" --no-psqlrc --quiet \
-		--no-align --tuples-only --set ON_ERROR_STOP=1 --host 127.0.0.1 --port "$PG_PORT" \
-		--username postgres --dbname "$1"
+	PGPASSWORD=$PG_ADMIN_PASSWORD PGOPTIONS='-c client_min_messages=warning' \
+		"$PG_BIN/psql" --no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 \
+		--host 127.0.0.1 --port "$PG_PORT" --username postgres --dbname "$1"
 }
 
 # Migrations, passwords of the roles, sample events: each may run again and then changes nothing.
 pg_schema() {
-	DATABASE_URL="postgres://postgres:$PG_ADMIN_PASSWORD@127.0.0.1:$PG_PORT/seatline?sslmode=disable" \
+	local server=postgres:$PG_ADMIN_PASSWORD@127.0.0.1:$PG_PORT
+
+	DATABASE_URL="postgres://$server/seatline?sslmode=disable" \
 		"$DBMATE" --migrations-dir "$ROOT/db/migrations" --no-dump-schema up
 	{
 		# On stdin, because arguments are for all to see.
-		printf "ALTER ROLE %s LOGIN PASSWORD '%s';\n" seatline_worker "$PG_WORKER_PASSWORD" \
+		printf "ALTER ROLE %s LOGIN PASSWORD '%s';\n" \
+			seatline_worker "$PG_WORKER_PASSWORD" \
 			seatline_projector "$PG_PROJECTOR_PASSWORD"
 		cat -- "$ROOT/db/seed.sql"
 	} | pg_admin seatline
@@ -91,7 +102,7 @@ postgresql_start() {
 		fi
 		pg_configure
 		mapfile -t runner < <(pg_user)
-		service_launch postgresql "${runner[@]}" "$PG_BIN/postgres" -D "$STATE/postgresql/data"
+		service_launch postgresql "${runner[@]}" "$PG_BIN/postgres" -D "$(pg_home)/data"
 	fi
 	wait_until postgresql "$SERVER_START_S" 'accept connections' pg_answers
 	pg_schema

@@ -41,7 +41,7 @@ program_ports() {
 
 # program_environment: exports what PROGRAM number INDEX is configured by.
 program_environment() {
-	local mongo=127.0.0.1:$MONGO_PORT/?replicaSet=rs0\&authSource=seatline
+	local mongo="127.0.0.1:$MONGO_PORT/?replicaSet=rs0&authSource=seatline"
 
 	export OPS_HOST=127.0.0.1 OPS_PORT KAFKA_BROKERS=127.0.0.1:$KAFKA_PORT
 	OPS_PORT=$(program_ops_port "$PROGRAM" "$INDEX")
@@ -101,7 +101,8 @@ program_start() {
 	fi
 	wait_until "$name" "$PROGRAM_START_S" 'answer /livez' http_ok "$ops/livez"
 	if ((START_ALL)); then
-		wait_until "$name" "$PROGRAM_START_S" "be ready ($ops/readyz says why)" http_ok "$ops/readyz"
+		wait_until "$name" "$PROGRAM_START_S" "be ready ($ops/readyz says why)" \
+			http_ok "$ops/readyz"
 	elif ! wait_until "$name" "$NAMED_READY_S" 'be ready' http_ok "$ops/readyz"; then
 		service_is_running "$name"
 		STEP_RESULT+=', not ready'

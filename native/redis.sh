@@ -15,7 +15,8 @@ redis_configure() {
 }
 
 redis_answers() {
-	[[ $(REDISCLI_AUTH=$REDIS_ADMIN_PASSWORD redis-cli -h 127.0.0.1 -p "$REDIS_PORT" ping) == PONG ]]
+	REDISCLI_AUTH=$REDIS_ADMIN_PASSWORD redis-cli -h 127.0.0.1 -p "$REDIS_PORT" ping |
+		grep -qx PONG
 }
 
 redis_start() {

@@ -6,21 +6,25 @@ START_ALL=0
 
 native_prepare() {
 	settings_load
-	readonly KAFKA_PORT=$((SEATLINE_PORT_BASE + 92)) KAFKA_CONTROLLER_PORT=$((SEATLINE_PORT_BASE + 93))
-	readonly PG_PORT=$((SEATLINE_PORT_BASE + 432)) REDIS_PORT=$((SEATLINE_PORT_BASE + 379))
-	readonly MONGO_PORT=$((SEATLINE_PORT_BASE + 17)) LIVE_PORT=$((SEATLINE_PORT_BASE + 89))
-	readonly GATEWAY_URL=http://127.0.0.1:$SEATLINE_GATEWAY_PORT
+	local base=$SEATLINE_PORT_BASE host=$SEATLINE_GATEWAY_HOST
+
+	readonly KAFKA_PORT=$((base + 92)) KAFKA_CONTROLLER_PORT=$((base + 93))
+	readonly PG_PORT=$((base + 432)) REDIS_PORT=$((base + 379))
+	readonly MONGO_PORT=$((base + 17)) LIVE_PORT=$((base + 89))
+	[[ $host != 0.0.0.0 ]] || host=127.0.0.1
+	readonly GATEWAY_URL=http://$host:$SEATLINE_GATEWAY_PORT
 }
 
 # Makes the state directory, and lets one start or stop at a time have it.
 state_open() {
 	mkdir -p -- "$RUN/opt" "$STATE"
 	if [[ ! -e $STATE/.seatline-state ]]; then
-		[[ -z $(ls -A -- "$STATE") ]] || die "$STATE holds something else than Seatline's state"
+		[[ -z $(ls -A -- "$STATE") ]] || die "$STATE holds something that is not Seatline's"
 		: >"$STATE/.seatline-state"
 	fi
 	chmod 711 -- "$STATE"
-	mkdir -p -m 700 -- "$STATE/pid" "$STATE/log" "$STATE/tmp"
+	mkdir -p -- "$STATE/pid" "$STATE/log" "$STATE/tmp"
+	chmod 700 -- "$STATE/pid" "$STATE/log" "$STATE/tmp"
 	exec 9>"$STATE/lock"
 	flock --wait "$LOCK_S" 9 || die "another start or stop has held $STATE/lock for $LOCK_S s"
 }
@@ -29,10 +33,10 @@ state_open() {
 
 # service_names [NAME...]: the named services, or all, as instances in the order of travel.
 service_names() {
-	local name program
+	local name program known=" ${SERVERS[*]} ${PROGRAMS[*]} nginx "
 
 	for name in "$@"; do
-		[[ " ${SERVERS[*]} ${PROGRAMS[*]} nginx " == *" $name "* ]] || program_split "$name" ||
+		[[ $known == *" $name "* ]] || program_split "$name" ||
 			die "there is no service '$name'; ./start-services.sh help names them"
 	done
 	for name in "${SERVERS[@]}"; do
@@ -40,7 +44,8 @@ service_names() {
 	done
 	for program in "${PROGRAMS[@]}"; do
 		for name in $(program_instances "$program" "$@"); do
-			{ is_wanted "$program" "$@" || is_wanted "$name" "$@"; } && printf '%s\n' "$name"
+			is_wanted "$program" "$@" || is_wanted "$name" "$@" || continue
+			printf '%s\n' "$name"
 		done
 	done
 	is_wanted nginx "$@" && printf 'nginx\n'
@@ -91,7 +96,14 @@ service_halt() {
 
 # --- up --------------------------------------------------------------------------------------
 
-# ports_check NAME...: says every port that a service which does not run yet needs and somebody has.
+# port_owner PORT LISTENERS: prints who listens on it, by the lines of ss; nothing when nobody does.
+port_owner() {
+	awk -v port="$1" <<<"$2" \
+		'$4 ~ ":" port "$" { print ($6 == "" ? "another user" : $6); exit }' |
+		sed -E 's/^users:\(\("([^"]*)",pid=([0-9]+).*/\1 (pid \2)/'
+}
+
+# ports_check NAME...: says every port that somebody has and a service that does not run yet needs.
 ports_check() {
 	local name port listeners who taken=0
 
@@ -99,17 +111,17 @@ ports_check() {
 	for name in "$@"; do
 		! service_is_running "$name" || continue
 		for port in $(service_ports "$name"); do
-			who=$(awk -v port="$port" '$4 ~ ":" port "$" { print ($6 == "" ? "another user" : $6); exit }' \
-				<<<"$listeners")
+			who=$(port_owner "$port" "$listeners")
 			[[ -n $who ]] || continue
 			taken=1
-			who=$(sed -E 's/^users:\(\("([^"]*)",pid=([0-9]+).*/\1, pid \2/' <<<"$who")
-			say "error: port $port, for $name, is taken by a process of $who" >&2
+			say "error: port $port, for $name, is taken by $who" >&2
 		done
 	done
 	((taken == 0)) && return 0
-	say 'Stop that, or choose other ports: SEATLINE_GATEWAY_PORT (now '"$SEATLINE_GATEWAY_PORT"') for the' >&2
-	say "gateway, SEATLINE_PORT_BASE (now $SEATLINE_PORT_BASE) for everything else." >&2
+	cat >&2 <<-END
+		Stop that, or choose other ports: SEATLINE_GATEWAY_PORT, now $SEATLINE_GATEWAY_PORT,
+		for the gateway; SEATLINE_PORT_BASE, now $SEATLINE_PORT_BASE, for everything else.
+	END
 	exit 1
 }
 
@@ -178,12 +190,15 @@ start_group() {
 
 # show_first_steps MILLISECONDS
 show_first_steps() {
+	local json="-H 'Content-Type: application/json'"
+	local booking='{"userId":"u1","eventId":"concert123","seatId":"A1"}'
+
 	cat <<END
 
 Seatline runs: $GATEWAY_URL (started in $(($1 / 1000)).$(($1 % 1000 / 100)) s)
 
   curl $GATEWAY_URL/api/events
-  curl -H 'Content-Type: application/json' -d '{"userId":"u1","eventId":"concert123","seatId":"A1"}' $GATEWAY_URL/api/book
+  curl $json -d '$booking' $GATEWAY_URL/api/book
   curl $GATEWAY_URL/api/events/concert123
   curl -N -H 'Accept: text/event-stream' $GATEWAY_URL/api/events/concert123/live
 
@@ -193,6 +208,7 @@ END
 
 # --- the other commands ----------------------------------------------------------------------
 
+# shellcheck disable=SC2120  # reset stops all of them, a user names some
 native_stop() {
 	local names name i
 
@@ -246,7 +262,8 @@ service_health() {
 
 	case $1 in
 	kafka | postgresql | redis | mongodb)
-		if port_is_open "$("${1}_ports" | head -n 1)"; then printf listening; else printf 'not listening'; fi
+		port_is_open "$("${1}_ports" | head -n 1)" || printf 'not '
+		printf listening
 		return 0
 		;;
 	nginx) url=$GATEWAY_URL/healthz ;;
@@ -289,13 +306,16 @@ native_logs() {
 native_env() {
 	[[ -r $STATE/secrets ]] || die 'nothing was started yet'
 	secrets_load
+	local pg="host=127.0.0.1 port=$PG_PORT dbname=seatline user=postgres"
+	local mongo="127.0.0.1:$MONGO_PORT/?replicaSet=rs0&authSource=admin"
+
 	cat <<END
 SEATLINE_URL='$GATEWAY_URL'
 TEST_KAFKA_BROKERS='127.0.0.1:$KAFKA_PORT'
-TEST_PG_DSN='host=127.0.0.1 port=$PG_PORT dbname=seatline user=postgres password=$PG_ADMIN_PASSWORD'
+TEST_PG_DSN='$pg password=$PG_ADMIN_PASSWORD'
 TEST_REDIS_HOST='127.0.0.1'
 TEST_REDIS_PORT='$REDIS_PORT'
 TEST_REDIS_PASSWORD='$REDIS_ADMIN_PASSWORD'
-TEST_MONGO_URI='mongodb://seatline_admin:$MONGO_ADMIN_PASSWORD@127.0.0.1:$MONGO_PORT/?replicaSet=rs0&authSource=admin'
+TEST_MONGO_URI='mongodb://seatline_admin:$MONGO_ADMIN_PASSWORD@$mongo'
 END
 }

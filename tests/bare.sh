@@ -3,13 +3,13 @@
 #
 # usage: tests/bare.sh [start|tests]   one of the two; default both, one after the other
 #
-# A development machine hides missing install steps. This makes a minimal root with debootstrap, clones the
-# last commit into it, and there runs what a newcomer would: ./start-services.sh, the curl it prints,
-# ./tests/run.sh. Needs root, debootstrap and git. The new root has processes of its own, which end with
-# it, but this machine's network: SEATLINE_* and TEST_* choose other ports, as outside.
+# A development machine hides missing install steps. This makes a minimal root with debootstrap,
+# clones the last commit into it, and there runs what a newcomer would: ./start-services.sh, the
+# curl it prints, ./tests/run.sh. Needs root, debootstrap and git. The new root has processes of its
+# own, which end with it, but this machine's network: SEATLINE_* and TEST_* choose other ports.
 #
-# What a machine needs to reach packages (sources, proxies, certificate authorities, pip's and Maven's
-# settings) is copied from this one.
+# What a machine needs to reach packages (sources, proxies, certificate authorities, settings of pip
+# and Maven) is copied from this one.
 #
 # BARE_ROOT=dir   where the root is made (.run/bare); BARE_KEEP=1 leaves it there
 set -euo pipefail
@@ -18,7 +18,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 root=${BARE_ROOT:-$top/.run/bare}
 readonly top root
 readonly SUITE=bookworm
-readonly HOME_INSIDE=/root/seatline # where user postgres may not go: the hardest place for a checkout
+readonly HOME_INSIDE=/root/seatline # user postgres may not go there: the hardest place
 readonly START_S=1800 TESTS_S=7200
 
 say() { printf '== %s\n' "$*"; }
@@ -75,13 +75,12 @@ root_delete() {
 
 # Runs this script inside, with an environment of its own but for what reaches packages and ports.
 root_enter() {
-	local names
+	local name settings=(HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}"
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
 
-	names=$(compgen -e | grep -E '^(PIP_|SEATLINE_|TEST_|MAVEN_|FUZZ_SECONDS$)|_proxy$|_PROXY$' || true)
-	names+=" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-	local name settings=(HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}")
-	for name in $names; do
-		if [[ $name == *=* ]]; then settings+=("$name"); else settings+=("$name=${!name}"); fi
+	for name in $(compgen -e); do
+		[[ $name =~ ^(PIP_|SEATLINE_|TEST_|MAVEN_|FUZZ_SECONDS$)|_(proxy|PROXY)$ ]] &&
+			settings+=("$name=${!name}")
 	done
 	# shellcheck disable=SC2016  # for the inner shell
 	unshare --mount --pid --fork --kill-child --propagation private \
