@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <sys/random.h>
 
-#define DISCARD_BYTES_MAX (1u << 20)
+#define DISCARD_BYTES_MAX (1u << 18)
 #define DISCARD_MS_MAX    2000
 #define ALLOW_BYTES_MAX   64
 
@@ -268,6 +268,14 @@ static bool refuse_framing(struct http_exchange *x, int status, const char *slug
 	return false;
 }
 
+/* The parser overwrites the blanks before a colon with NULs, and leaves those after it. */
+static bool has_blank_before_colon(const struct mg_header *header)
+{
+	const char *from = header->name + strlen(header->name) + 1;
+
+	return memchr(from, '\0', (size_t)(header->value - from)) != NULL;
+}
+
 /*
  * civetweb stops reading headers, without an error, at its 64th, at a folded line and at a name it
  * does not like; what it has not read may be a Content-Length. So the head is accepted only if each
@@ -279,15 +287,19 @@ static bool is_head_whole(const struct mg_request_info *info)
 	const char *end = info->http_version + strlen(info->http_version);
 
 	for (int i = 0; i < info->num_headers; i++) {
-		if (info->http_headers[i].name - end != 2)
+		const struct mg_header *header = &info->http_headers[i];
+		if (header->name - end != 2 || has_blank_before_colon(header))
 			return false;
-		end = info->http_headers[i].value + strlen(info->http_headers[i].value);
+		end = header->value + strlen(header->value);
 	}
 	if ((size_t)(end - info->request_method) + 4 > HTTP_HEAD_BYTES_MAX)
 		return false; /* Nothing can follow within civetweb's buffer. */
 	/* After a request line without headers the parser has overwritten the empty line too. */
 	const char rest[] = { 0, 0, info->num_headers > 0 ? '\r' : '\0', 0 };
-	return memcmp(end, rest, sizeof(rest)) == 0;
+	for (size_t i = 0; i < sizeof(rest); i++)
+		if (end[i] != rest[i])
+			return false;
+	return true;
 }
 
 static bool judge_head(struct http_exchange *x)
@@ -423,18 +435,52 @@ static bool judge_expectation(struct http_exchange *x)
 	return true;
 }
 
+/*
+ * An empty line before the request line makes civetweb look for the body right after it, that is,
+ * in the request line, whose words now end in NULs. A shorter piece of it does no harm: what
+ * follows is no request either.
+ */
+static bool is_head_again(const struct http_request *request)
+{
+	const size_t blanks = strspn(request->body, " \t\r\n");
+	const size_t word = strlen(request->method) + 1;
+
+	return request->body_len - blanks >= word &&
+	       memcmp(request->body + blanks, request->method, word) == 0;
+}
+
+/*
+ * mg_read waits up to the time-out for each single byte, so only reading byte by byte bounds the
+ * whole of it. What came together with the head, as short bodies do, costs no system call.
+ */
+static bool receive(struct mg_connection *conn, char *buf, size_t len, int64_t timeout_ms)
+{
+	const int64_t until_ms = clock_monotonic_ms() + timeout_ms;
+
+	for (size_t i = 0; i < len; i++)
+		if (mg_read(conn, buf + i, 1) != 1 || clock_monotonic_ms() > until_ms)
+			return false;
+	return true;
+}
+
 static bool read_body(struct http_exchange *x)
 {
 	if (x->content_length == 0)
 		return true;
 
-	const int got = mg_read(x->conn, x->thread->body, x->content_length);
-	if (got < 0 || (size_t)got != x->content_length)
-		return refuse_framing(x, 408, "request-timeout",
-				      "The body did not arrive in full, or not in time.");
-	x->thread->body[got] = '\0';
+	if (!receive(x->conn, x->thread->body, x->content_length,
+		     x->server->config.request_timeout_ms)) {
+		x->keep_alive = false; /* And nothing more is read: the client has had its time. */
+		http_problem(x->response, 408, "request-timeout",
+			     "The body did not arrive in full, or not in time.");
+		return false;
+	}
+	x->thread->body[x->content_length] = '\0';
 	x->request.body = x->thread->body;
-	x->request.body_len = (size_t)got;
+	x->request.body_len = x->content_length;
+	if (is_head_again(&x->request))
+		return refuse_framing(x, 400, "bad-request",
+				      "There is an empty line before the request.");
 	return true;
 }
 
@@ -460,7 +506,7 @@ const struct http_route *http_request_accept(struct http_exchange *x)
 
 void http_request_discard(const struct http_exchange *x)
 {
-	char scrap[4096];
+	char scrap[64];
 	const int64_t until_ms = clock_monotonic_ms() + DISCARD_MS_MAX;
 
 	if (http_header(&x->request, "Expect"))
