@@ -7,7 +7,8 @@
 static const struct config_key KEYS[] = {
 	CONFIG_KEYS_COMMON(struct read_api_config, common, "9082", "10000"),
 	{ "HTTP_HOST", CONFIG_TEXT, CONFIG_PLAIN, offsetof(struct read_api_config, http_host),
-	  "127.0.0.1", 1, 64, "address to serve on; the gateway is the only client meant to reach it" },
+	  "127.0.0.1", 1, 64,
+	  "address to serve on; the gateway is the only client meant to reach it" },
 	{ "HTTP_PORT", CONFIG_INT, CONFIG_PLAIN, offsetof(struct read_api_config, http_port),
 	  "8082", 1, PORT_MAX, "port to serve on" },
 	{ "HTTP_THREADS", CONFIG_INT, CONFIG_PLAIN, offsetof(struct read_api_config, http_threads),
@@ -15,14 +16,17 @@ static const struct config_key KEYS[] = {
 	{ "MONGO_URI", CONFIG_TEXT, CONFIG_SECRET | CONFIG_REQUIRED,
 	  offsetof(struct read_api_config, mongo_uri),
 	  NULL, 10, CONFIG_TEXT_BYTES_MAX - 1, "MongoDB connection string" },
-	{ "MONGO_DATABASE", CONFIG_TEXT, CONFIG_PLAIN, offsetof(struct read_api_config, mongo_database),
+	{ "MONGO_DATABASE", CONFIG_TEXT, CONFIG_PLAIN,
+	  offsetof(struct read_api_config, mongo_database),
 	  "seatline", 1, 63, "database of the read model" },
-	{ "MONGO_TIMEOUT_MS", CONFIG_INT, CONFIG_PLAIN, offsetof(struct read_api_config, mongo_timeout_ms),
-	  "1500", 100, 60000, "longest wait, in ms, for MongoDB to be found, and for each of its answers" },
+	{ "MONGO_TIMEOUT_MS", CONFIG_INT, CONFIG_PLAIN,
+	  offsetof(struct read_api_config, mongo_timeout_ms),
+	  "1500", 100, 60000,
+	  "longest wait, in ms, for MongoDB to be found, and for each of its answers" },
 	{ "BOOKING_ID_KEY", CONFIG_TEXT, CONFIG_SECRET | CONFIG_REQUIRED,
 	  offsetof(struct read_api_config, booking_id_key),
 	  NULL, KEY_HEX_DIGITS, KEY_HEX_DIGITS,
-	  "64 hexadecimal digits, the same as write-api's: tells issued booking ids from made-up ones" },
+	  "64 hexadecimal digits, as write-api has: tells issued booking ids from made-up ones" },
 };
 /* clang-format on */
 

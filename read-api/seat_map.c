@@ -65,8 +65,8 @@ err_code seat_map_render(const struct mongo_client *client, const char *ledger_i
 
 	struct seat_map_writer writer;
 	const bson_t *block = NULL;
-	/* Whole documents: having the server cut fields out of each seat costs it more than
-	 * sending. */
+	/* Whole documents: cutting fields out of each seat costs the server what sending less
+	 * saves. */
 	_cleanup_(bson_destroyp) bson_t *fields = bson_new();
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *blocks =
 		mongo_collection(client, "seat_maps");

@@ -148,8 +148,6 @@ err_code seat_map_write_block(struct seat_map_writer *writer, const bson_t *bloc
 {
 	bson_iter_t array, seats, fields;
 	const int64_t number = document_int(block, "block");
-	bool first = writer->sum.blocks == 0;
-
 	seat_map_sum_add(&writer->sum, block);
 	if (!bson_iter_init_find(&array, block, "seats") || !BSON_ITER_HOLDS_ARRAY(&array) ||
 	    !bson_iter_recurse(&array, &seats))
@@ -158,6 +156,8 @@ err_code seat_map_write_block(struct seat_map_writer *writer, const bson_t *bloc
 	while (bson_iter_next(&seats)) {
 		struct seat seat = { 0 };
 
+		if (BSON_ITER_HOLDS_NULL(&seats)) /* a position without a seat */
+			continue;
 		if (BSON_ITER_HOLDS_DOCUMENT(&seats) && bson_iter_recurse(&seats, &fields))
 			read_seat(&fields, &seat);
 
@@ -168,9 +168,9 @@ err_code seat_map_write_block(struct seat_map_writer *writer, const bson_t *bloc
 			return err_set(err, ERR_INTERNAL,
 				       "block %" PRId64 " has no id or no known status at index %s",
 				       number, bson_iter_key(&seats));
-		write_seat(writer->out, &seat, first);
+		write_seat(writer->out, &seat, !writer->has_seats);
 		writer->counts[status]++;
-		first = false;
+		writer->has_seats = true;
 	}
 
 	return ERR_OK;

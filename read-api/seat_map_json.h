@@ -21,6 +21,7 @@
 #include "strbuf.h"
 
 #include <bson/bson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum seat_status { SEAT_AVAILABLE, SEAT_HELD, SEAT_BOOKED, SEAT_BLOCKED, SEAT_STATUS_COUNT };
@@ -50,6 +51,7 @@ err_code seat_map_sum_end(const struct seat_map_sum *sum, struct seat_map_versio
 struct seat_map_writer {
 	struct strbuf *out;
 	struct seat_map_sum sum;
+	bool has_seats;
 	int64_t counts[SEAT_STATUS_COUNT];
 };
 

@@ -184,6 +184,25 @@ Test(seat_map, texts_outside_the_grammar_still_make_valid_json)
 	json_decref(map);
 }
 
+Test(seat_map, leaves_out_positions_without_a_seat)
+{
+	static const char *const blocks[] = {
+		"{\"block\":0,\"version\":0,\"seats\":[null,null]}",
+		"{\"block\":1,\"version\":0,\"seats\":[null,{\"seat_id\":\"A\",\"status\":"
+		"\"booked\","
+		"\"user_id\":\"u\"},null,{\"seat_id\":\"B\",\"status\":\"blocked\"}]}",
+	};
+	_cleanup_(strbuf_done) struct strbuf out;
+	struct seat_map_version version;
+
+	strbuf_init(&out, OUT_BYTES_MAX);
+	cr_assert_eq(render(EVENT, blocks, 2, &out, &version, NULL), ERR_OK);
+	cr_expect(strstr(out.data,
+			 "\"seats\":[{\"seat_id\":\"A\",\"status\":\"booked\",\"user_id\":\"u\"},"
+			 "{\"seat_id\":\"B\",\"status\":\"blocked\",\"user_id\":null}]"),
+		  "%s", out.data);
+}
+
 Test(seat_map, refuses_blocks_that_are_no_part_of_a_map)
 {
 	static const char *const bad[] = {
@@ -192,7 +211,6 @@ Test(seat_map, refuses_blocks_that_are_no_part_of_a_map)
 		"{\"seats\":{}}",
 		"{\"seats\":\"A1\"}",
 		"{\"seats\":[\"A1\"]}",
-		"{\"seats\":[null]}",
 		"{\"seats\":[{}]}",
 		"{\"seats\":[{\"seat_id\":\"A1\",\"user_id\":null}]}",
 		"{\"seats\":[{\"status\":\"booked\",\"user_id\":null}]}",
