@@ -14,6 +14,7 @@ readonly SERVER_START_S=60  # a server's first start creates its data
 readonly PROGRAM_START_S=20 # a program answers /livez, then /readyz
 readonly NAMED_READY_S=3    # the same, when only this one was asked for: its servers may be down
 readonly STOP_S=30          # from SIGTERM to SIGKILL; the programs drain within DRAIN_MS
+readonly PORTS_FREE_MS=3000 # a process that was just killed keeps its ports so long
 readonly LOCK_S=300         # another `up` may be installing and compiling
 readonly LOG_LINES_SHOWN=20
 readonly LOG_BYTES_MAX=$((64 << 20))

@@ -4,6 +4,8 @@
 readonly PG_BIN=/usr/lib/postgresql/15/bin
 readonly PG_ELSEWHERE=/var/lib # where data goes that user postgres cannot reach in the checkout
 
+readonly PG_FORMER_MS=10000
+
 postgresql_ports() { printf '%s\n' "$PG_PORT"; }
 
 # PostgreSQL refuses to run as root; anybody else runs it as themselves. It execs: the pid stays.
@@ -65,6 +67,27 @@ pg_configure() {
 	((EUID != 0)) || chown postgres: -- "$config"
 }
 
+# After a crash a new postmaster refuses to start while a process of the former is left: children
+# take a moment to notice, and a dead postmaster counts until its parent has read its status. A pid
+# that is somebody else's by now costs the whole wait, no more.
+pg_wait_for_former() {
+	local data pid from now
+
+	data=$(pg_home)/data
+	[[ -f $data/postmaster.pid ]] || return 0
+	read -r pid <"$data/postmaster.pid"
+	now_ms from
+	now=$from
+	while ((now - from < PG_FORMER_MS)); do
+		kill -0 "$pid" 2>/dev/null || [[ -n $(pg_processes "$data") ]] || return 0
+		sleep 0.05
+		now_ms now
+	done
+}
+
+# pg_processes DIRECTORY: the processes that work in it.
+pg_processes() { find /proc -mindepth 2 -maxdepth 2 -name cwd -lname "$1" 2>/dev/null || true; }
+
 pg_answers() { "$PG_BIN/pg_isready" --quiet --host 127.0.0.1 --port "$PG_PORT"; }
 
 # pg_admin DATABASE: runs the SQL on stdin as superuser.
@@ -101,6 +124,7 @@ postgresql_start() {
 			STEP_RESULT='created, started'
 		fi
 		pg_configure
+		pg_wait_for_former
 		mapfile -t runner < <(pg_user)
 		service_launch postgresql "${runner[@]}" "$PG_BIN/postgres" -D "$(pg_home)/data"
 	fi

@@ -103,22 +103,34 @@ port_owner() {
 		sed -E 's/^users:\(\("([^"]*)",pid=([0-9]+).*/\1 (pid \2)/'
 }
 
-# ports_check NAME...: says every port that somebody has and a service that does not run yet needs.
-ports_check() {
-	local name port listeners who taken=0
+# ports_taken NAME...: a line for every port that a stopped service needs and somebody has.
+ports_taken() {
+	local name port listeners who
 
 	listeners=$(ss --listening --tcp --numeric --processes --no-header)
 	for name in "$@"; do
 		! service_is_running "$name" || continue
 		for port in $(service_ports "$name"); do
 			who=$(port_owner "$port" "$listeners")
-			[[ -n $who ]] || continue
-			taken=1
-			say "error: port $port, for $name, is taken by $who" >&2
+			[[ -z $who ]] || say "error: port $port, for $name, is taken by $who"
 		done
 	done
-	((taken == 0)) && return 0
+}
+
+# A process that was just killed keeps its ports for a moment.
+ports_check() {
+	local taken from now
+
+	now_ms from
+	now=$from
+	while taken=$(ports_taken "$@") && [[ -n $taken ]]; do
+		((now - from < PORTS_FREE_MS)) || break
+		sleep 0.1
+		now_ms now
+	done
+	[[ -n $taken ]] || return 0
 	cat >&2 <<-END
+		$taken
 		Stop that, or choose other ports: SEATLINE_GATEWAY_PORT, now $SEATLINE_GATEWAY_PORT,
 		for the gateway; SEATLINE_PORT_BASE, now $SEATLINE_PORT_BASE, for everything else.
 	END
