@@ -3,14 +3,11 @@
 import json
 import os
 import re
-import signal
 import subprocess
 
 import pytest
 
 from support.stack import ROOT
-from support.wait import wait_for
-from support.web import Client
 
 PROGRAMS = ("write-api", "worker", "projector", "read-api")
 BARE = {"PATH": os.environ["PATH"]}
@@ -49,12 +46,6 @@ def test_bad_configuration_exits_78_and_names_all_of_it_but_no_secret(stack, pro
     assert "hunter2" not in said
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_an_unknown_argument_is_no_start(stack, program):
-    done = stack.program(program, "--no-such-flag", within=10)
-    assert done.returncode not in (0, -signal.SIGKILL)
-
-
 @pytest.mark.parametrize("name, peers", [
     ("write-api-0", {"kafka"}), ("worker-0", {"kafka", "postgresql"}),
     ("projector-0", {"postgresql", "mongodb"}), ("read-api-0", {"mongodb"}),
@@ -72,9 +63,9 @@ def test_a_program_says_that_it_lives_and_what_it_needs(stack, name, peers):
 METRICS = {
     "write-api": ["http_requests_total", "http_request_seconds", "seatline_accepted_total",
                   "seatline_refused_total"],
-    "worker": ["seatline_outcomes_total", "seatline_batch_messages", "seatline_batch_seconds",
-               "seatline_consumer_lag", "seatline_seat_lock_contended_total",
-               "seatline_fenced_commits_total", "seatline_dead_letters_total"],
+    "worker": ["worker_outcomes_total", "worker_step_seconds", "worker_batch_messages",
+               "worker_lag_messages", "worker_lock_contention_total",
+               "worker_fenced_commits_total", "worker_dead_letters_total"],
     "projector": ["seatline_projector_lag_seconds"],
     "read-api": ["http_requests_total", "seatline_read_seconds"],
 }
@@ -105,9 +96,9 @@ def test_outcomes_are_counted_by_reason(stack):
 
     def counted():
         return (total(stack, "write-api", "seatline_accepted_total"),
-                total(stack, "worker", "seatline_outcomes_total", 'confirmed'),
-                total(stack, "worker", "seatline_outcomes_total", 'seat_taken'),
-                total(stack, "worker", "seatline_outcomes_total", 'seat_not_found'))
+                total(stack, "worker", "worker_outcomes_total", 'status="confirmed"'),
+                total(stack, "worker", "worker_outcomes_total", 'seat_taken'),
+                total(stack, "worker", "worker_outcomes_total", 'seat_not_found'))
 
     before = counted()
     for seat in ("S1", "S1", "S1", "S9"):
