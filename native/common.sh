@@ -18,7 +18,8 @@ readonly PORTS_FREE_MS=3000 # a process that was just killed keeps its ports so 
 readonly LOCK_S=300         # another `up` may be installing and compiling
 readonly LOG_LINES_SHOWN=20
 readonly LOG_BYTES_MAX=$((64 << 20))
-readonly INSTANCES_MAX=20 # ports of one program
+readonly INSTANCES_MAX=20    # ports of one program
+readonly PORT_BASE_MAX=32300 # Linux gives ports from 32768 on to outgoing connections
 
 # The order in which a booking travels. Stopping goes the other way.
 readonly SERVERS=(kafka postgresql redis mongodb)
@@ -135,7 +136,7 @@ settings_load() {
 	[[ $SEATLINE_GATEWAY_HOST =~ ^([0-9]{1,3}\.){3}[0-9]{1,3}$ ]] ||
 		die "SEATLINE_GATEWAY_HOST is '$SEATLINE_GATEWAY_HOST', but must be an IPv4 address"
 	setting_check SEATLINE_GATEWAY_PORT 1 65535
-	setting_check SEATLINE_PORT_BASE 1024 65000
+	setting_check SEATLINE_PORT_BASE 1024 "$PORT_BASE_MAX"
 	setting_check PARTITIONS 1 1000
 	setting_check KAFKA_FLUSH_MESSAGES 1 99999
 	for name in WRITE_API WORKER PROJECTOR READ_API; do
