@@ -107,7 +107,8 @@ static int serve(const struct read_api_config *config)
 	log_info("draining", LOG_INT("within_ms", config->common.drain_ms));
 	stop_arm_deadline(config->common.drain_ms);
 	ops_drain(ops);
-	http_server_close(server, config->common.drain_ms / 2);
+	/* The rest of the time is for reads that wait for MongoDB, and for HTTP_STOP_MS. */
+	http_server_close(server, config->common.drain_ms / 5);
 	log_info("stopped");
 
 	return EXIT_SUCCESS;
