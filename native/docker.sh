@@ -22,15 +22,19 @@ mode() {
 	esac
 }
 
+# compose.yml takes the passwords from the secrets, whatever the command.
 compose() {
-	SEATLINE_GATEWAY_PORT=${SEATLINE_GATEWAY_PORT:-8080} \
-		docker compose --file "$ROOT/docker/compose.yml" "$@"
+	[[ -r $STATE/secrets ]] || die 'nothing was started yet'
+	SEATLINE_GATEWAY_PORT=${SEATLINE_GATEWAY_PORT:-8080} docker compose \
+		--env-file "$STATE/secrets" --file "$ROOT/docker/compose.yml" "$@"
 }
 
 docker_up() {
 	local from to
 
 	now_ms from
+	state_open
+	secrets_load
 	compose up --detach --build --wait "$@"
 	now_ms to
 	GATEWAY_URL=http://127.0.0.1:${SEATLINE_GATEWAY_PORT:-8080}
