@@ -1,0 +1,90 @@
+#include "kafka_topic.h"
+
+#include "clock.h"
+#include "kafka.h"
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ANSWER_WAIT_MS 15000
+#define REPLICAS       1
+
+void kafka_topic_name(const char *prefix, char buf[static KAFKA_TOPIC_BYTES_MAX])
+{
+	(void)snprintf(buf, KAFKA_TOPIC_BYTES_MAX, "%s_%d_%" PRId64, prefix, (int)getpid(),
+		       clock_wall_ms());
+}
+
+rd_kafka_t *kafka_topic_client(rd_kafka_type_t type)
+{
+	_cleanup_(rd_kafka_conf_destroyp) rd_kafka_conf_t *conf = NULL;
+	struct err err = { 0 };
+	char text[256];
+
+	cr_assert_eq(kafka_conf_new(getenv("TEST_KAFKA_BROKERS"), "test", &conf, &err), ERR_OK,
+		     "%s", err.text);
+	if (type == RD_KAFKA_CONSUMER) {
+		cr_assert_eq(kafka_conf_set(conf, "group.id", "test", &err), ERR_OK);
+		cr_assert_eq(kafka_conf_set(conf, "enable.auto.commit", "false", &err), ERR_OK);
+		cr_assert_eq(kafka_conf_set(conf, "enable.partition.eof", "true", &err), ERR_OK);
+	}
+	rd_kafka_t *client = rd_kafka_new(type, conf, text, sizeof(text));
+	cr_assert(client, "%s", text);
+	(void)STEAL(conf); /* rd_kafka_new took it. */
+	return client;
+}
+
+/* The one event that an administrative request ends with. */
+static rd_kafka_event_t *wait_answer(rd_kafka_queue_t *queue)
+{
+	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ANSWER_WAIT_MS);
+
+	cr_assert(event, "Kafka does not answer");
+	cr_assert_eq(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR, "%s",
+		     rd_kafka_event_error_string(event));
+	return event;
+}
+
+static void expect_done(const rd_kafka_topic_result_t **results, size_t count)
+{
+	cr_assert_eq(count, 1);
+	cr_assert_eq(rd_kafka_topic_result_error(results[0]), RD_KAFKA_RESP_ERR_NO_ERROR, "%s",
+		     rd_kafka_topic_result_error_string(results[0]));
+}
+
+void kafka_topic_create(const char *name, int partitions)
+{
+	char text[256];
+	size_t count = 0;
+	rd_kafka_t *client = kafka_topic_client(RD_KAFKA_PRODUCER);
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+	rd_kafka_NewTopic_t *topic =
+		rd_kafka_NewTopic_new(name, partitions, REPLICAS, text, sizeof(text));
+
+	cr_assert(topic, "%s", text);
+	rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
+	rd_kafka_event_t *event = wait_answer(queue);
+	const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(
+		rd_kafka_event_CreateTopics_result(event), &count);
+	expect_done(results, count);
+	rd_kafka_event_destroy(event);
+	rd_kafka_NewTopic_destroy(topic);
+	rd_kafka_queue_destroy(queue);
+	rd_kafka_destroy(client);
+}
+
+void kafka_topic_delete(const char *name)
+{
+	rd_kafka_t *client = kafka_topic_client(RD_KAFKA_PRODUCER);
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+	rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(name);
+
+	rd_kafka_DeleteTopics(client, &topic, 1, NULL, queue);
+	rd_kafka_event_destroy(wait_answer(queue));
+	rd_kafka_DeleteTopic_destroy(topic);
+	rd_kafka_queue_destroy(queue);
+	rd_kafka_destroy(client);
+}

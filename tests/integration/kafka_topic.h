@@ -1,0 +1,19 @@
+/*
+ * kafka_topic - a topic for one test, on the servers of TEST_KAFKA_BROKERS.
+ *
+ * Errors   what Kafka refuses fails the test.
+ */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#define KAFKA_TOPIC_BYTES_MAX 64
+
+/* "prefix_<pid>_<ms>": no other run has it. */
+void kafka_topic_name(const char *prefix, char buf[static KAFKA_TOPIC_BYTES_MAX]);
+void kafka_topic_create(const char *name, int partitions);
+void kafka_topic_delete(const char *name);
+
+/* A client on the test's servers; a consumer belongs to no group that matters, and tells where a
+ * partition ends. The caller destroys it. */
+rd_kafka_t *kafka_topic_client(rd_kafka_type_t type);

@@ -1,0 +1,186 @@
+#include "publish_fixture.h"
+#include "tcp_proxy.h"
+
+#include "clock.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#define BOOK_A1 "{\"userId\":\"u1\",\"eventId\":\"concert123\",\"seatId\":\"A1\"}"
+#define BOOK_A2 "{\"userId\":\"u1\",\"eventId\":\"concert123\",\"seatId\":\"A2\"}"
+
+#define REFUSAL_MS_MAX 3000
+#define AT_ONCE_MS_MAX 1000
+#define NOBODY_LISTENS "127.0.0.1:1"
+#define UNAVAILABLE    "seatline_idempotency_total{answer=\"unavailable\"} "
+#define MESSAGES_MAX   16
+
+NEEDS_SERVICE("TEST_KAFKA_BROKERS")
+NEEDS_SERVICE("TEST_REDIS_PORT")
+
+static struct publish_fixture fixture;
+static struct tcp_proxy *redis;
+static struct published messages[MESSAGES_MAX];
+
+static void open_with_proxy(void)
+{
+	redis = tcp_proxy_open((uint16_t)strtol(getenv("TEST_REDIS_PORT"), NULL, 10));
+	publish_fixture_open(&fixture,
+			     (struct publish_options){ .redis_port = tcp_proxy_port(redis) });
+}
+
+static void close_with_proxy(void)
+{
+	publish_fixture_close(&fixture);
+	tcp_proxy_close(redis);
+}
+
+static void close_fixture(void)
+{
+	publish_fixture_close(&fixture);
+}
+
+static int book(const char *headers, const char *body, char id[static FIXTURE_TEXT_BYTES_MAX])
+{
+	const struct raw_answer answer = publish_fixture_book(&fixture, headers, body);
+
+	raw_header(&answer, "Location", id, FIXTURE_TEXT_BYTES_MAX);
+	return answer.status;
+}
+
+static void make_key(char header[static FIXTURE_TEXT_BYTES_MAX])
+{
+	char word[FIXTURE_TEXT_BYTES_MAX];
+
+	publish_fixture_word("key", word);
+	(void)snprintf(header, FIXTURE_TEXT_BYTES_MAX, "Idempotency-Key: %.90s\r\n", word);
+}
+
+TestSuite(redis_outage, .init = open_with_proxy, .fini = close_with_proxy);
+
+Test(redis_outage, goes_on_without_redis_and_with_it_again)
+{
+	char header[FIXTURE_TEXT_BYTES_MAX], first[FIXTURE_TEXT_BYTES_MAX];
+	char id[FIXTURE_TEXT_BYTES_MAX];
+
+	make_key(header);
+	tcp_proxy_set(redis, TCP_PROXY_REFUSE);
+	cr_expect_eq(book(header, BOOK_A1, first), 202);
+	cr_expect_eq(book(header, BOOK_A1, id), 202);
+	cr_expect_str_eq(id, first);
+	/* The second thought is the first booking: the worker takes what came first. */
+	cr_expect_eq(book(header, BOOK_A2, id), 202);
+	cr_expect_str_eq(id, first);
+	cr_expect_eq(publish_fixture_metric(&fixture, UNAVAILABLE), 3);
+	cr_expect_not(idempotency_is_up(fixture.api.idempotency));
+
+	tcp_proxy_set(redis, TCP_PROXY_RELAY);
+	clock_sleep_ms(FIXTURE_REDIS_RETRY_MS + 50);
+	cr_expect_eq(book(header, BOOK_A1, id), 202);
+	cr_expect_str_eq(id, first);
+	cr_expect_eq(book(header, BOOK_A2, id), 422);
+	cr_expect(idempotency_is_up(fixture.api.idempotency));
+	cr_expect_eq(publish_fixture_read(&fixture, messages, MESSAGES_MAX), 4);
+}
+
+Test(redis_outage, notices_a_connection_that_broke_meanwhile)
+{
+	char header[FIXTURE_TEXT_BYTES_MAX], id[FIXTURE_TEXT_BYTES_MAX];
+
+	make_key(header);
+	cr_expect_eq(book(header, BOOK_A1, id), 202);
+	tcp_proxy_set(redis, TCP_PROXY_REFUSE);
+	tcp_proxy_set(redis, TCP_PROXY_RELAY);
+	cr_expect_eq(book(header, BOOK_A2, id), 422);
+	cr_expect_eq(publish_fixture_metric(&fixture, UNAVAILABLE), 0);
+}
+
+Test(redis_outage, is_not_held_up_by_a_redis_that_hangs)
+{
+	char header[FIXTURE_TEXT_BYTES_MAX], id[FIXTURE_TEXT_BYTES_MAX];
+
+	make_key(header);
+	cr_expect_eq(book(header, BOOK_A1, id), 202);
+	tcp_proxy_set(redis, TCP_PROXY_STALL);
+	/* Each connection may be slow once; then it rests, and the answer comes at once. */
+	int64_t longest_ms = 0;
+	for (int i = 0; i < 10; i++) {
+		const int64_t start_ms = clock_monotonic_ms();
+		cr_expect_eq(book(header, BOOK_A1, id), 202);
+		const int64_t took_ms = clock_monotonic_ms() - start_ms;
+		longest_ms = took_ms > longest_ms ? took_ms : longest_ms;
+	}
+	cr_expect_lt(longest_ms, AT_ONCE_MS_MAX, "%lld ms", (long long)longest_ms);
+	cr_expect_gt(publish_fixture_metric(&fixture, UNAVAILABLE), 0);
+}
+
+Test(redis_outage, needs_no_redis_without_a_key)
+{
+	char id[FIXTURE_TEXT_BYTES_MAX];
+
+	tcp_proxy_set(redis, TCP_PROXY_REFUSE);
+	cr_expect_eq(book("", BOOK_A1, id), 202);
+	cr_expect_eq(publish_fixture_metric(&fixture, UNAVAILABLE), 0);
+	cr_expect(idempotency_is_up(fixture.api.idempotency));
+}
+
+static void expect_unavailable(int64_t ms_max)
+{
+	const int64_t start_ms = clock_monotonic_ms();
+	const struct raw_answer answer = publish_fixture_book(&fixture, "", BOOK_A1);
+	char retry[FIXTURE_TEXT_BYTES_MAX];
+
+	cr_expect_lt(clock_monotonic_ms() - start_ms, ms_max);
+	cr_assert_eq(answer.status, 503, "%d: %.*s", answer.status, (int)answer.body_len,
+		     answer.body);
+	raw_header(&answer, "Retry-After", retry, sizeof(retry));
+	cr_expect_str_eq(retry, "1");
+	json_t *json = json_loadb(answer.body, answer.body_len, 0, NULL);
+	cr_assert(json);
+	cr_expect_str_eq(json_string_value(json_object_get(json, "type")), "/problems/unavailable");
+	/* Nothing went out, so there is no booking to look up. */
+	cr_expect_null(json_object_get(json, "bookingId"));
+	json_decref(json);
+}
+
+static void open_without_kafka(void)
+{
+	publish_fixture_open(&fixture, (struct publish_options){ .brokers = NOBODY_LISTENS });
+}
+
+TestSuite(no_kafka, .init = open_without_kafka, .fini = close_fixture);
+
+Test(no_kafka, refuses_in_time_and_then_at_once)
+{
+	expect_unavailable(REFUSAL_MS_MAX);
+	for (int i = 0; i < 3; i++)
+		expect_unavailable(AT_ONCE_MS_MAX);
+	cr_expect_eq(
+		publish_fixture_metric(&fixture, "seatline_refused_total{reason=\"unavailable\"} "),
+		4);
+	cr_expect_eq(publish_fixture_metric(&fixture, "seatline_accepted_total "), 0);
+}
+
+static void open_without_topic(void)
+{
+	publish_fixture_open(&fixture, (struct publish_options){ .no_topic = true });
+}
+
+TestSuite(no_topic, .init = open_without_topic, .fini = close_fixture);
+
+Test(no_topic, refuses_until_the_topic_is_there)
+{
+	char id[FIXTURE_TEXT_BYTES_MAX];
+	int status = 0;
+
+	expect_unavailable(REFUSAL_MS_MAX);
+	kafka_topic_create(fixture.topic, FIXTURE_PARTITIONS);
+	fixture.has_topic = true;
+	const int64_t until_ms = clock_monotonic_ms() + 10000;
+	while (status != 202 && clock_monotonic_ms() < until_ms) {
+		status = book("", BOOK_A1, id);
+		clock_sleep_ms(100);
+	}
+	cr_expect_eq(status, 202);
+	cr_expect_eq(publish_fixture_read(&fixture, messages, MESSAGES_MAX), 1);
+}
