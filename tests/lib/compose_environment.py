@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Say which variables docker/compose.yml sets for a program that does not know them.
 
-usage: compose_environment.py COMPOSE.yml HELP_DIRECTORY    (with PROGRAM.help, as --help printed it)
+usage: compose_environment.py COMPOSE.yml DIRECTORY
+
+The directory has PROGRAM.help, what --help printed, for each program.
 """
 import pathlib
 import re

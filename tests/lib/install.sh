@@ -23,7 +23,7 @@ need_packages() {
 		say "as root, please: apt-get install --no-install-recommends ${missing[*]}"
 		return 1
 	fi
-	foreground native packages_install "${missing[@]}"
+	foreground native packages "${missing[@]}"
 }
 
 dpkg_status() {
@@ -32,19 +32,13 @@ dpkg_status() {
 
 # What compiles the programs and runs the servers; the servers' archives come with the servers.
 need_native_packages() {
-	foreground native install_packages
+	foreground native packages
 }
 
-# native FUNCTION [ARGUMENT...]: one of native/install.sh, in a shell of its own.
-native() (
-	ROOT=$top RUN=$top/.run STATE=$work/install
-	mkdir -p "$STATE/log" "$STATE/tmp"
-	# shellcheck source=/dev/null
-	source "$top/native/common.sh"
-	# shellcheck source=/dev/null
-	source "$top/native/install.sh"
-	"$@"
-)
+# native COMMAND [ARGUMENT...]: see native.sh.
+native() {
+	"$top/tests/lib/native.sh" "$work/native" "$@"
+}
 
 # The Python of the tests, with exactly requirements.txt in it.
 need_venv() {

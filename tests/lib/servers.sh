@@ -35,35 +35,29 @@ servers_up() {
 		record fail "servers start"
 		return 1
 	fi
-	servers_are_up=true
 	if ! servers_environment; then
 		record fail "servers have a database for the tests"
 		return 1
 	fi
+	servers_are_up=true
 }
 
 # Exports what the integration tests read. Their database has the schema and no data.
 servers_environment() {
-	local settings
+	local settings at
 	settings=$(services "$SERVERS_STATE" env) || return 1
 	eval "$settings"
 	TEST_PG_DSN=${TEST_PG_DSN/dbname=seatline/dbname=$TEST_DATABASE}
 	export TEST_KAFKA_BROKERS TEST_PG_DSN TEST_REDIS_HOST TEST_REDIS_PORT TEST_REDIS_PASSWORD
 	export TEST_MONGO_URI REQUIRE_SERVICES=1
-	native database_create >"$logs/database.log" 2>&1
-}
-
-# database_create: inside native(), which knows where dbmate is.
-database_create() {
-	local at=postgres:${TEST_PG_DSN##*password=}@127.0.0.1:$((PORT_BASE + 432))
+	at=postgres:${TEST_PG_DSN##*password=}@127.0.0.1:$((PORT_BASE + 432))
 	DATABASE_URL="postgres://$at/$TEST_DATABASE?sslmode=disable" \
-		"$DBMATE" --migrations-dir "$ROOT/db/migrations" --no-dump-schema up
+		native database >"$logs/database.log" 2>&1
 }
 
 servers_down() {
-	"$servers_are_up" || return 0
-	state_clear "$SERVERS_STATE"
 	servers_are_up=false
+	state_clear "$SERVERS_STATE"
 }
 
 # state_clear STATE: stops by pid what runs from it, and removes it.

@@ -29,6 +29,7 @@ suite_build() {
 	build "$BUILD" -Dwerror=true -Dfault_points=true -Dtests=enabled || status=1
 	[ "$status" -ne 0 ] || check "CONFIGURATION.md is up to date" \
 		"$top/tools/configuration.sh" --check "$BUILD" || :
+	check "nginx accepts its configuration" native nginx || :
 	section_end
 	return "$status"
 }
