@@ -119,12 +119,6 @@ static void write_log(const struct http_exchange *x)
 
 static void serve(struct http_exchange *x)
 {
-	if (atomic_load(&x->server->stopping)) {
-		x->body_unread = true;
-		http_response_header(x->response, "Retry-After", "1");
-		http_problem(x->response, 503, "unavailable", "This server is shutting down.");
-		return;
-	}
 	const struct http_route *route = http_request_accept(x);
 	if (route)
 		route->handle(x->server->ctx, &x->request, x->response);
@@ -168,6 +162,13 @@ static int on_request(struct mg_connection *conn)
 	}
 	/* Either this sees `stopping`, or http_server_close sees this request as active. */
 	atomic_fetch_add(&x.server->active, 1);
+	if (atomic_load(&x.server->stopping)) {
+		/* Cut without an answer, nothing was done: a gateway then asks another instance,
+		 * which it would not after a 503. */
+		mg_disable_connection_keep_alive(conn);
+		atomic_fetch_sub(&x.server->active, 1);
+		return 503;
+	}
 	atomic_store(&x.server->last_request_ms, clock_monotonic_ms());
 	http_request_begin(&x, true);
 	serve(&x);

@@ -98,7 +98,8 @@ int http_server_port(const struct http_server *server);
 
 /*
  * Drains: from now on each answer says Connection: close; after linger_ms, or once no request has
- * come for a while, refuses what still comes (503), waits for running handlers and stops listening.
+ * come for a while, cuts what still comes without an answer, waits for running handlers and stops
+ * listening.
  * An idle connection can hold it up for HTTP_STOP_MS more. Ignores NULL.
  */
 void http_server_close(struct http_server *server, int64_t linger_ms);
