@@ -5,18 +5,18 @@ readonly NCHAN_MODULE=/usr/lib/nginx/modules/ngx_nchan_module.so
 
 nginx_ports() { printf '%s\n' "$SEATLINE_GATEWAY_PORT" "$LIVE_PORT"; }
 
-# upstream_servers OFFSET INSTANCES: "server" lines, and quick recovery: an instance that refused
-# three times is left out for a second, not for nginx's ten.
+# upstream_servers OFFSET INSTANCES: "server" lines. An instance that is away is asked each time: it
+# refuses at once, and leaving it out for a while left nobody when the other one went too.
 upstream_servers() {
 	local i port
 
 	for ((i = 0; i < $2; i++)); do
 		port=$((SEATLINE_PORT_BASE + $1 + i))
-		printf 'server 127.0.0.1:%d max_fails=3 fail_timeout=1s;\n' "$port"
+		printf 'server 127.0.0.1:%d max_fails=0;\n' "$port"
 	done
 }
 
-# nginx_configure FILE
+# Writes nginx.conf and, beside the one in use, gateway.conf.new.
 nginx_configure() {
 	local NGINX_DIR=$STATE/nginx NGINX_MODULES="load_module $NCHAN_MODULE;" NGINX_USER=
 	local GATEWAY_LISTEN=$SEATLINE_GATEWAY_HOST:$SEATLINE_GATEWAY_PORT
