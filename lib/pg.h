@@ -62,7 +62,8 @@ struct pg_step {
 
 /*
  * Runs the steps in order in one round trip; ret[i] is step i's result, the caller's to clear. After
- * the first failing step none is executed, err is that step's, and ret is untouched.
+ * the first failing step none is executed, err is that step's, and ret is untouched. A name that this
+ * connection has not prepared yet may stand only once.
  */
 err_code pg_pipeline(struct pg *pg, const struct pg_step *steps, size_t count, PGresult **ret,
                      struct err *err) _must_check_;
