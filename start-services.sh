@@ -53,8 +53,8 @@ Environment (remembered from start to start, except the last three):
   SEATLINE_GATEWAY_HOST  127.0.0.1  the gateway's address; the demo has no accounts: keep it local
   SEATLINE_PORT_BASE     18000      all other ports are this and up to 432 more, on 127.0.0.1
   PARTITIONS             12         of the topic booking_requests, when it is created
-  KAFKA_FLUSH_MESSAGES   1          messages until Kafka forces a partition to disk; 99999 leaves
-                                    that to the kernel: faster, but not safe from a power cut
+  KAFKA_FLUSH_MESSAGES   99999      messages until Kafka forces a partition to disk, which it does
+                                    each second anyway; 1: no 202 is lost by a power cut, but slow
   WRITE_API_INSTANCES, WORKER_INSTANCES, PROJECTOR_INSTANCES, READ_API_INSTANCES   1
   SEATLINE_MODE          native or docker; default docker where a Docker engine answers
   SEATLINE_STATE_DIR     .run/demo  configuration, data, logs, pid files

@@ -16,6 +16,7 @@ readonly NAMED_READY_S=3    # the same, when only this one was asked for: its se
 readonly STOP_S=30          # from SIGTERM to SIGKILL; the programs drain within DRAIN_MS
 readonly PORTS_FREE_MS=3000 # a process that was just killed keeps its ports so long
 readonly LOCK_S=300         # another `up` may be installing and compiling
+readonly KAFKA_FLUSH_NEVER=99999 # more messages than come in the second after which Kafka flushes
 readonly LOG_LINES_SHOWN=20
 readonly LOG_BYTES_MAX=$((64 << 20))
 readonly INSTANCES_MAX=20    # ports of one program
@@ -130,7 +131,7 @@ settings_load() {
 		done <"$STATE/settings"
 	fi
 	: "${SEATLINE_GATEWAY_HOST:=127.0.0.1}" "${SEATLINE_GATEWAY_PORT:=8080}"
-	: "${SEATLINE_PORT_BASE:=18000}" "${PARTITIONS:=12}" "${KAFKA_FLUSH_MESSAGES:=1}"
+	: "${SEATLINE_PORT_BASE:=18000}" "${PARTITIONS:=12}" "${KAFKA_FLUSH_MESSAGES:=$KAFKA_FLUSH_NEVER}"
 	: "${WRITE_API_INSTANCES:=1}" "${WORKER_INSTANCES:=1}"
 	: "${PROJECTOR_INSTANCES:=1}" "${READ_API_INSTANCES:=1}"
 	[[ $SEATLINE_GATEWAY_HOST =~ ^([0-9]{1,3}\.){3}[0-9]{1,3}$ ]] ||
@@ -138,7 +139,7 @@ settings_load() {
 	setting_check SEATLINE_GATEWAY_PORT 1 65535
 	setting_check SEATLINE_PORT_BASE 1024 "$PORT_BASE_MAX"
 	setting_check PARTITIONS 1 1000
-	setting_check KAFKA_FLUSH_MESSAGES 1 99999
+	setting_check KAFKA_FLUSH_MESSAGES 1 "$KAFKA_FLUSH_NEVER"
 	for name in WRITE_API WORKER PROJECTOR READ_API; do
 		setting_check "${name}_INSTANCES" 1 "$INSTANCES_MAX"
 	done
