@@ -8,10 +8,8 @@ export LC_ALL=C.UTF-8 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 RUN=$ROOT/.run
-STATE=$(realpath -m -- "${SEATLINE_STATE_DIR:-$RUN/demo}")
 BUILD=$(realpath -m -- "${SEATLINE_BUILD_DIR:-$RUN/build}")
-readonly ROOT RUN STATE BUILD
-cd / # no service keeps the caller's directory busy
+readonly ROOT RUN BUILD
 
 # shellcheck source=native/common.sh
 . "$ROOT/native/common.sh"
@@ -33,6 +31,9 @@ cd / # no service keeps the caller's directory busy
 . "$ROOT/native/services.sh"
 # shellcheck source=native/docker.sh
 . "$ROOT/native/docker.sh"
+
+# The passwords of the one are no use to the other's data.
+declare -rA STATE_NAME=([native]=demo [docker]=docker)
 
 usage() {
 	cat <<'END'
@@ -57,13 +58,13 @@ Environment (remembered from start to start, except the last three):
                                     each second anyway; 1: no 202 is lost by a power cut, but slow
   WRITE_API_INSTANCES, WORKER_INSTANCES, PROJECTOR_INSTANCES, READ_API_INSTANCES   1
   SEATLINE_MODE          native or docker; default docker where a Docker engine answers
-  SEATLINE_STATE_DIR     .run/demo  configuration, data, logs, pid files
+  SEATLINE_STATE_DIR     .run/demo  configuration, data, logs, pid files; .run/docker in docker mode
   SEATLINE_BUILD_DIR     a meson build directory to run the programs from; default: compile them
 END
 }
 
 main() {
-	local command=${1:-up}
+	local command=${1:-up} mode
 	(($# == 0)) || shift
 
 	case $command in
@@ -77,12 +78,12 @@ main() {
 		exit 2
 		;;
 	esac
-	if [[ $(mode) == docker ]]; then
-		"docker_$command" "$@"
-	else
-		native_prepare
-		"native_$command" "$@"
-	fi
+	mode=$(mode)
+	STATE=$(realpath -m -- "${SEATLINE_STATE_DIR:-$RUN/${STATE_NAME[$mode]}}")
+	readonly STATE
+	cd / # no service keeps the caller's directory busy
+	"${mode}_prepare"
+	"${mode}_$command" "$@"
 }
 
 main "$@"

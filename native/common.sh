@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # common - what every part of the native start needs: settings, steps, processes, waits.
 #
-# State, below $STATE (SEATLINE_STATE_DIR, .run/demo):
+# State, below $STATE (SEATLINE_STATE_DIR, .run/demo; .run/docker in docker mode):
 #   settings          ports and instance counts of the last start; the environment wins over it
 #   secrets           passwords and keys, made at the first start, mode 0600
 #   pid/<name>.pid    "<pid> <start time>": a recycled pid has another start time and is not ours
@@ -16,7 +16,7 @@ readonly NAMED_READY_S=3    # the same, when only this one was asked for: its se
 readonly STOP_S=30          # from SIGTERM to SIGKILL; the programs drain within DRAIN_MS
 readonly PORTS_FREE_MS=3000 # a process that was just killed keeps its ports so long
 readonly LOCK_S=300         # another `up` may be installing and compiling
-readonly KAFKA_FLUSH_NEVER=99999 # more messages than come in the second after which Kafka flushes
+readonly KAFKA_FLUSH_NEVER=99999 # more than come in the second after which Kafka flushes
 readonly LOG_LINES_SHOWN=20
 readonly LOG_BYTES_MAX=$((64 << 20))
 readonly INSTANCES_MAX=20    # ports of one program
@@ -131,7 +131,8 @@ settings_load() {
 		done <"$STATE/settings"
 	fi
 	: "${SEATLINE_GATEWAY_HOST:=127.0.0.1}" "${SEATLINE_GATEWAY_PORT:=8080}"
-	: "${SEATLINE_PORT_BASE:=18000}" "${PARTITIONS:=12}" "${KAFKA_FLUSH_MESSAGES:=$KAFKA_FLUSH_NEVER}"
+	: "${SEATLINE_PORT_BASE:=18000}" "${PARTITIONS:=12}"
+	: "${KAFKA_FLUSH_MESSAGES:=$KAFKA_FLUSH_NEVER}"
 	: "${WRITE_API_INSTANCES:=1}" "${WORKER_INSTANCES:=1}"
 	: "${PROJECTOR_INSTANCES:=1}" "${READ_API_INSTANCES:=1}"
 	[[ $SEATLINE_GATEWAY_HOST =~ ^([0-9]{1,3}\.){3}[0-9]{1,3}$ ]] ||
@@ -143,6 +144,13 @@ settings_load() {
 	for name in WRITE_API WORKER PROJECTOR READ_API; do
 		setting_check "${name}_INSTANCES" 1 "$INSTANCES_MAX"
 	done
+}
+
+gateway_url() {
+	local host=$SEATLINE_GATEWAY_HOST
+
+	[[ $host != 0.0.0.0 ]] || host=127.0.0.1
+	readonly GATEWAY_URL=http://$host:$SEATLINE_GATEWAY_PORT
 }
 
 # setting_check NAME LEAST MOST

@@ -2,6 +2,7 @@
 # docker - the same commands where a Docker engine runs: docker/compose.yml does the work.
 
 readonly DOCKER_ANSWER_S=5
+readonly DOCKER_READY_S=180 # compose has waited for most of it already
 
 docker_answers() {
 	command -v docker && timeout "$DOCKER_ANSWER_S" docker info && docker compose version
@@ -11,38 +12,54 @@ docker_answers() {
 mode() {
 	case ${SEATLINE_MODE:-} in
 	docker | native) printf '%s' "$SEATLINE_MODE" ;;
-	'')
-		if docker_answers; then
-			printf docker
-		else
-			printf native
-		fi
-		;;
+	'') if docker_answers; then printf docker; else printf native; fi ;;
 	*) die "SEATLINE_MODE is '$SEATLINE_MODE', but must be native or docker" ;;
 	esac
 }
 
-# compose.yml takes the passwords from the secrets, whatever the command.
-compose() {
-	[[ -r $STATE/secrets ]] || die 'nothing was started yet'
-	SEATLINE_GATEWAY_PORT=${SEATLINE_GATEWAY_PORT:-8080} docker compose \
-		--env-file "$STATE/secrets" --file "$ROOT/docker/compose.yml" "$@"
+# The images need the secrets, and no settings but these.
+docker_prepare() {
+	settings_load
+	state_open
+	secrets_load
+	export SEATLINE_GATEWAY_HOST SEATLINE_GATEWAY_PORT PARTITIONS
+	export WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES
+	gateway_url
 }
 
+compose() {
+	docker compose --env-file "$STATE/secrets" --file "$ROOT/docker/compose.yml" "$@"
+}
+
+# Without --wait: it fails when a container that has done its work ends.
 docker_up() {
 	local from to
 
 	now_ms from
-	state_open
-	secrets_load
-	compose up --detach --build --wait "$@"
+	settings_save
+	compose up --detach --build "$@"
+	(($# == 0)) || return 0
+	until http_ok "$GATEWAY_URL/healthz"; do
+		now_ms to
+		if ((to - from > DOCKER_READY_S * 1000)); then
+			compose ps --all >&2
+			compose logs --tail "$LOG_LINES_SHOWN" >&2
+			die "$GATEWAY_URL/healthz did not become 200"
+		fi
+		sleep 0.5
+	done
 	now_ms to
-	GATEWAY_URL=http://127.0.0.1:${SEATLINE_GATEWAY_PORT:-8080}
-	(($#)) || show_first_steps "$((to - from))"
+	show_first_steps "$((to - from))"
 }
 
 docker_status() { compose ps --all "$@"; }
 docker_logs() { compose logs --tail "$LOG_LINES_SHOWN" "$@"; }
 docker_stop() { compose stop "$@"; }
-docker_reset() { compose down --volumes --remove-orphans; }
+
+docker_reset() {
+	(($# == 0)) || die 'reset takes no names: the data of the parts belongs together'
+	compose down --volumes --remove-orphans
+	rm -rf -- "$STATE"
+}
+
 docker_env() { die 'in docker mode the servers have no ports here: use docker compose exec'; }

@@ -6,13 +6,12 @@ START_ALL=0
 
 native_prepare() {
 	settings_load
-	local base=$SEATLINE_PORT_BASE host=$SEATLINE_GATEWAY_HOST
+	local base=$SEATLINE_PORT_BASE
 
 	readonly KAFKA_PORT=$((base + 92)) KAFKA_CONTROLLER_PORT=$((base + 93))
 	readonly PG_PORT=$((base + 432)) REDIS_PORT=$((base + 379))
 	readonly MONGO_PORT=$((base + 17)) LIVE_PORT=$((base + 89))
-	[[ $host != 0.0.0.0 ]] || host=127.0.0.1
-	readonly GATEWAY_URL=http://$host:$SEATLINE_GATEWAY_PORT
+	gateway_url
 }
 
 # Makes the state directory, and lets one start or stop at a time have it.
