@@ -149,9 +149,16 @@ static void answer_failure(struct write_api *api, struct http_response *response
 			   const struct command *command, bool maybe_stored, const struct err *err)
 {
 	if (err->code != ERR_INTERNAL) {
-		log_warn("booking_not_stored", LOG_STR("booking_id", command->booking_id.text),
-			 LOG_STR("event_id", command->event_id),
-			 LOG_BOOL("maybe_stored", maybe_stored), LOG_STR("error", err->text));
+		/* The request's own line tells of each 503; a person looks only for what may be
+		   stored all the same. */
+		const struct log_field fields[] = {
+			LOG_STR("booking_id", command->booking_id.text),
+			LOG_STR("event_id", command->event_id),
+			LOG_BOOL("maybe_stored", maybe_stored),
+			LOG_STR("error", err->text),
+		};
+		log_write(maybe_stored ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "booking_not_stored",
+			  fields, sizeof(fields) / sizeof(fields[0]));
 		answer_unavailable(api, response, command, maybe_stored);
 		return;
 	}
