@@ -38,7 +38,8 @@ struct mongo_client {
 };
 
 /* Does not connect. ERR_INVALID: the URI. Initialises libmongoc (once per process). */
-err_code mongo_open(const struct mongo_config *config, struct mongo **ret, struct err *err) _must_check_;
+err_code mongo_open(const struct mongo_config *config, struct mongo **ret,
+                    struct err *err) _must_check_;
 void mongo_close(struct mongo *mongo);
 
 /* Waits for a free client of the pool. */
