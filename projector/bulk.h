@@ -1,0 +1,39 @@
+/*
+ * bulk - writes to one collection in one round trip, in no particular order, durably.
+ *
+ * Owns     between bulk_open and bulk_done a client of the pool.
+ * Errors   ERR_UNAVAILABLE: how much was written is unknown.
+ */
+#pragma once
+
+#include "mongo.h"
+
+#include <stddef.h>
+
+struct bulk {
+	struct mongo_client client;
+	mongoc_collection_t *collection;
+	mongoc_bulk_operation_t *operations;
+	size_t count;
+};
+
+struct bulk_result {
+	int64_t matched;
+	int64_t upserted;
+	int64_t duplicates; /* upserts whose filter did not match the document that is there */
+	int64_t deleted;
+};
+
+void bulk_open(struct bulk *bulk, struct mongo *mongo, const char *collection);
+void bulk_done(struct bulk *bulk);
+
+/* The documents are copied. Failing here is our bug (ERR_INTERNAL). */
+err_code bulk_update(struct bulk *bulk, const bson_t *filter, const bson_t *update, bool is_upsert,
+                     struct err *err) _must_check_;
+err_code bulk_replace(struct bulk *bulk, const bson_t *filter, const bson_t *doc, bool is_upsert,
+                      struct err *err) _must_check_;
+err_code bulk_delete(struct bulk *bulk, const bson_t *filter, struct err *err) _must_check_;
+
+/* Nothing to do is fine. Once. */
+err_code bulk_run(struct bulk *bulk, const char *doing, struct bulk_result *ret,
+                  struct err *err) _must_check_;

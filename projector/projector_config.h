@@ -1,0 +1,22 @@
+/* projector_config - the projector's environment variables. */
+#pragma once
+
+#include "config.h"
+
+struct projector_config {
+	struct config_common common;
+	char pg_dsn[CONFIG_TEXT_BYTES_MAX];
+	int64_t pg_connect_timeout_ms;
+	int64_t pg_statement_timeout_ms;
+	char mongo_uri[CONFIG_TEXT_BYTES_MAX];
+	char mongo_database[CONFIG_TEXT_BYTES_MAX];
+	int64_t mongo_timeout_ms;
+	int64_t poll_ms;
+	int64_t batch_max;
+	int64_t events_check_ms;
+	char live_url[CONFIG_TEXT_BYTES_MAX];
+	int64_t live_timeout_ms;
+	int64_t verify_wait_ms;
+};
+
+extern const struct config_program PROJECTOR_PROGRAM;

@@ -1,0 +1,31 @@
+/*
+ * publish - tells the live channel: a POST to <url>/<event id> for each message.
+ *
+ * The channel never holds the projection up: each POST has PUBLISH_TRIES_MAX short tries, a batch
+ * has PUBLISH_BATCH_MS_MAX, and after a failure nothing is tried for PUBLISH_PAUSE_MS. What was
+ * not delivered is dropped and counted; the version in the next message shows subscribers the gap.
+ * Threads  one.
+ */
+#pragma once
+
+#include "err.h"
+#include "store.h"
+
+#define PUBLISH_TRIES_MAX 2
+#define PUBLISH_BATCH_MS_MAX 2000
+#define PUBLISH_PAUSE_MS 1000
+
+struct publish;
+
+struct publish_counts {
+	int64_t published;
+	int64_t failed; /* dropped */
+};
+
+/* url "" = no live channel: then nothing is counted either. Initialises libcurl. */
+err_code publish_open(const char *url, int64_t timeout_ms, struct publish **ret,
+                      struct err *err) _must_check_;
+void publish_close(struct publish *publish);
+
+void publish_batch(struct publish *publish, const struct fold *fold,
+                   const struct store_result *result, struct publish_counts *ret);

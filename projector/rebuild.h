@@ -1,0 +1,33 @@
+/*
+ * rebuild - the whole read model anew, from one moment of PostgreSQL.
+ *
+ * Documents are replaced in place whatever their version says, and those that PostgreSQL does not
+ * know are deleted, so what was wrong is repaired and readers never find a gap. The log is then
+ * read again from the oldest transaction that was running at that moment.
+ * Only the holder of the leader's lock and of the present term may rebuild. Cut short, it is begun
+ * again by the next projector: the state says so until the end.
+ */
+#pragma once
+
+#include "changes.h"
+#include "mongo.h"
+
+struct rebuild {
+	struct pg *pg;
+	struct mongo *mongo;
+	int64_t term;
+	bool (*should_stop)(void *ctx); /* asked between bulks; may be NULL */
+	void *ctx;
+};
+
+struct rebuild_result {
+	struct log_position position; /* from where the log is to be read */
+	int64_t blocks;
+	int64_t events;
+	int64_t bookings;
+	int64_t deleted;
+};
+
+/* ERR_UNAVAILABLE also when stopped. */
+err_code rebuild_run(const struct rebuild *rebuild, struct rebuild_result *ret,
+                     struct err *err) _must_check_;

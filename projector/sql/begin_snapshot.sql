@@ -1,0 +1,2 @@
+-- What follows sees one moment of the write model.
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY

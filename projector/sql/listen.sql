@@ -1,0 +1,2 @@
+-- Wakes the reader early; it relies on polling.
+LISTEN booking_log
