@@ -34,6 +34,15 @@ static err_code added(struct bulk *bulk, bool is_added, const bson_error_t *erro
 	return ERR_OK;
 }
 
+err_code bulk_insert(struct bulk *bulk, const bson_t *doc, struct err *err)
+{
+	bson_error_t error;
+
+	const bool is_added =
+		mongoc_bulk_operation_insert_with_opts(bulk->operations, doc, NULL, &error);
+	return added(bulk, is_added, &error, err);
+}
+
 err_code bulk_update(struct bulk *bulk, const bson_t *filter, const bson_t *update, bool is_upsert,
 		     struct err *err)
 {
@@ -101,7 +110,7 @@ err_code bulk_run(struct bulk *bulk, const char *doing, struct bulk_result *ret,
 	const bool is_done = mongoc_bulk_operation_execute(bulk->operations, &reply, &error) != 0;
 	*ret = (struct bulk_result){
 		.matched = number_of(&reply, "nMatched"),
-		.upserted = number_of(&reply, "nUpserted"),
+		.inserted = number_of(&reply, "nInserted") + number_of(&reply, "nUpserted"),
 		.duplicates = duplicates_of(&reply),
 		.deleted = number_of(&reply, "nRemoved"),
 	};
@@ -112,7 +121,7 @@ err_code bulk_run(struct bulk *bulk, const char *doing, struct bulk_result *ret,
 	/* Duplicates alone, and each operation accounted for: all were answered. */
 	if (error.domain == MONGOC_ERROR_SERVER && error.code == MONGOC_ERROR_DUPLICATE_KEY &&
 	    ret->duplicates > 0 &&
-	    ret->matched + ret->upserted + ret->duplicates == (int64_t)bulk->count)
+	    ret->matched + ret->inserted + ret->duplicates == (int64_t)bulk->count)
 		return ERR_OK;
 
 	const err_code code = mongo_err(&error, doing, err);

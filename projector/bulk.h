@@ -19,8 +19,8 @@ struct bulk {
 
 struct bulk_result {
 	int64_t matched;
-	int64_t upserted;
-	int64_t duplicates; /* upserts whose filter did not match the document that is there */
+	int64_t inserted;   /* by an insert or an upsert */
+	int64_t duplicates; /* not inserted: one is there that an upsert does not match */
 	int64_t deleted;
 };
 
@@ -28,6 +28,7 @@ void bulk_open(struct bulk *bulk, struct mongo *mongo, const char *collection);
 void bulk_done(struct bulk *bulk);
 
 /* The documents are copied. Failing here is our bug (ERR_INTERNAL). */
+err_code bulk_insert(struct bulk *bulk, const bson_t *doc, struct err *err) _must_check_;
 err_code bulk_update(struct bulk *bulk, const bson_t *filter, const bson_t *update, bool is_upsert,
                      struct err *err) _must_check_;
 err_code bulk_replace(struct bulk *bulk, const bson_t *filter, const bson_t *doc, bool is_upsert,

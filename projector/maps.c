@@ -99,7 +99,7 @@ static err_code write_some_blocks(struct pg *pg, struct mongo *mongo, const char
 
 	struct bulk_result written;
 	const err_code code = bulk_run(&bulk, "write a map", &written, err);
-	if (code == ERR_OK && written.matched + written.upserted != (int64_t)bulk.count)
+	if (code == ERR_OK && written.matched + written.inserted != (int64_t)bulk.count)
 		return err_set(err, ERR_UNAVAILABLE, "the map of '%s' changed meanwhile", event_id);
 	return code;
 }

@@ -132,7 +132,7 @@ void publish_batch(struct publish *publish, const struct fold *fold,
 		   const struct store_result *result, struct publish_counts *ret)
 {
 	*ret = (struct publish_counts){ 0 };
-	if (*publish->url == '\0')
+	if (strcmp(publish->url, PUBLISH_OFF) == 0)
 		return;
 
 	const int64_t deadline_ms = clock_monotonic_ms() + PUBLISH_BATCH_MS_MAX;

@@ -22,7 +22,9 @@ struct publish_counts {
 	int64_t failed; /* dropped */
 };
 
-/* url "" = no live channel: then nothing is counted either. Initialises libcurl. */
+#define PUBLISH_OFF "off" /* as url: no live channel, and nothing is counted */
+
+/* Initialises libcurl. */
 err_code publish_open(const char *url, int64_t timeout_ms, struct publish **ret,
                       struct err *err) _must_check_;
 void publish_close(struct publish *publish);

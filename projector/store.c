@@ -332,10 +332,19 @@ static struct booking_values booking_of(const struct log_row *row)
 	};
 }
 
-/* A newer booking does not match; inserting beside it then fails as a duplicate, which is fine. */
+/*
+ * The first version is inserted: whatever is there already is not older. It is also what nearly
+ * all rows are, and an insert costs MongoDB a tenth of an upsert. Of later versions, an older
+ * document matches; a newer one does not, and inserting beside it fails as a duplicate, which is
+ * as it should be.
+ */
 static err_code add_booking(struct bulk *bulk, const struct log_row *row, struct err *err)
 {
 	const struct booking_values booking = booking_of(row);
+	if (booking.version == 1) {
+		_cleanup_(bson_destroyp) bson_t *doc = document_booking(&booking);
+		return bulk_insert(bulk, doc, err);
+	}
 	_cleanup_(bson_destroyp) bson_t *filter =
 		BCON_NEW("_id", BCON_UTF8(row->booking_id), "version", "{", "$lt",
 			 BCON_INT64(row->booking_version), "}");
@@ -361,7 +370,7 @@ err_code store_write_bookings(struct store *store, const struct fold *fold,
 	struct bulk_result written = { 0 };
 	if (code == ERR_OK)
 		code = bulk_run(&bulk, "write bookings", &written, err);
-	result->bookings_written += written.matched + written.upserted;
+	result->bookings_written += written.matched + written.inserted;
 	result->stale += written.duplicates;
 	return done(store, code);
 }
