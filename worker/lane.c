@@ -5,7 +5,7 @@
 #include "fault.h"
 #include "lane_log.h"
 #include "log.h"
-#include "start.h"
+#include "starter.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -16,21 +16,13 @@
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS 1000
 #define LOCK_RETRY_MS 20          /* between tries at a foreign lock     */
-#define START_RETRY_MS 500
-#define BEYOND_CONFIRM_MS 5000    /* before a log is believed to be new  */
 #define LEDGER_CHECK_MS 2000      /* while there is nothing to do        */
-
-/* What the lane knows of a partition it started. */
-struct lane_partition {
-	int64_t progress;        /* where the ledger stands: the fence's old value */
-	int64_t beyond_since_ms; /* progress is past the log's end; 0: it is not   */
-};
 
 struct lane {
 	struct lane_config config;
 	struct lane_ports ports;
 	const struct metrics_worker *metrics;
-	struct lane_partition partitions[SOURCE_PARTITIONS_MAX];
+	struct starter *starter;
 	struct state *state;
 	enum seat_lock_result *lock_results;
 	struct dead_letter *letters;
@@ -40,7 +32,6 @@ struct lane {
 	int64_t retry_at_ms;     /* no attempt before this time                    */
 	int64_t backoff_ms;      /* next pause after a failure                     */
 	int64_t lock_since_ms;   /* first time a foreign lock was in the way, or 0 */
-	int64_t start_at_ms;     /* no attempt at starting partitions before       */
 	int64_t check_at_ms;     /* no look at the idle ledger before              */
 	bool locks_were_up;
 	atomic_bool ledger_up;
@@ -58,6 +49,7 @@ struct lane *lane_new(const struct lane_config *config, const struct lane_ports 
 	lane->config = *config;
 	lane->ports = *ports;
 	lane->metrics = metrics;
+	lane->starter = starter_new(config->number, &ports->source, &ports->ledger, metrics);
 	lane->state = state_new(config->batch_max);
 	lane->lock_results = calloc(config->batch_max * COMMAND_SEATS_MAX,
 	                            sizeof(lane->lock_results[0]));
@@ -89,6 +81,7 @@ void lane_free(struct lane *lane)
 		return;
 
 	forget_batch(lane);
+	starter_free(lane->starter);
 	state_free(lane->state);
 	free(lane->lock_results);
 	free(lane->letters);
@@ -152,8 +145,12 @@ static void observe(const struct lane *lane, enum lane_phase phase, int64_t sinc
 
 static void note_ledger(struct lane *lane, bool up)
 {
-	if (atomic_exchange(&lane->ledger_up, up) != up && up)
+	if (atomic_exchange(&lane->ledger_up, up) == up)
+		return;
+	if (up)
 		log_info("ledger_up", LOG_INT("lane", lane->config.number));
+	else
+		log_warn("ledger_down", LOG_INT("lane", lane->config.number));
 }
 
 static void back_off(struct lane *lane)
@@ -170,86 +167,6 @@ static void ledger_failed(struct lane *lane, const char *doing, const struct err
 	metric_add(lane->metrics->ledger_retries, 1);
 	lane_log_failure(lane->config.number, "ledger_failed", doing, err);
 	back_off(lane);
-}
-
-/* ---- Starting partitions ---- */
-
-static err_code rewind_partition(struct lane *lane, const struct partition_name *name,
-                                 int64_t to, struct err *err)
-{
-	struct lane_partition *const partition = &lane->partitions[name->partition];
-
-	if (partition->beyond_since_ms == 0)
-		partition->beyond_since_ms = now_ms(lane);
-	if (now_ms(lane) - partition->beyond_since_ms < BEYOND_CONFIRM_MS)
-		return err_set(err, ERR_NOT_FOUND, "progress is past the log's end");
-
-	const err_code code = lane->ports.ledger.ops->rewind(lane->ports.ledger.ctx, name,
-	                                                     partition->progress, to, err);
-	if (code != ERR_OK)
-		return code;
-	log_error("log_began_anew", LOG_STR("topic", name->topic),
-	          LOG_INT("partition", name->partition), LOG_INT("progress", partition->progress),
-	          LOG_INT("set_back_to", to));
-	partition->progress = to;
-
-	return ERR_OK;
-}
-
-static err_code start_partition(struct lane *lane, const struct partition_name *name,
-                                struct err *err)
-{
-	const struct source *const source = &lane->ports.source;
-	struct lane_partition *const partition = &lane->partitions[name->partition];
-	bool fresh = false;
-	int64_t low = 0;
-	int64_t high = 0;
-
-	err_code code = lane->ports.ledger.ops->progress(lane->ports.ledger.ctx, name,
-	                                                 &partition->progress, &fresh, err);
-	note_ledger(lane, code == ERR_OK);
-	if (code != ERR_OK)
-		return code;
-	code = source->ops->bounds(source->ctx, name->partition, &low, &high, err);
-	if (code != ERR_OK)
-		return code;
-
-	const struct start_choice choice = start_choose(partition->progress, fresh, low, high);
-	if (choice.kind == START_REWOUND) {
-		code = rewind_partition(lane, name, choice.offset, err);
-		if (code != ERR_OK)
-			return code;
-	}
-	if (choice.kind == START_AFTER_LOSS) {
-		log_error("messages_lost", LOG_STR("topic", name->topic),
-		          LOG_INT("partition", name->partition), LOG_INT("count", choice.lost));
-		metric_add(lane->metrics->messages_lost, choice.lost);
-	}
-	partition->beyond_since_ms = 0;
-	source->ops->start(source->ctx, name->partition, choice.offset);
-	log_info("partition_started", LOG_INT("lane", lane->config.number),
-	         LOG_INT("partition", name->partition), LOG_INT("offset", choice.offset));
-
-	return ERR_OK;
-}
-
-/* One that cannot be started does not keep the others waiting. */
-static void start_partitions(struct lane *lane)
-{
-	const struct source *const source = &lane->ports.source;
-	struct partition_name name;
-	size_t cursor = 0;
-
-	if (now_ms(lane) < lane->start_at_ms)
-		return;
-	while (source->ops->next_unstarted(source->ctx, &cursor, &name)) {
-		struct err err = { 0 };
-		assert(name.partition >= 0 && name.partition < SOURCE_PARTITIONS_MAX);
-		if (start_partition(lane, &name, &err) == ERR_OK)
-			continue;
-		lane_log_failure(lane->config.number, "partition_not_started", "start", &err);
-		lane->start_at_ms = now_ms(lane) + START_RETRY_MS;
-	}
 }
 
 /* ---- Taking ---- */
@@ -472,7 +389,7 @@ static void finish(struct lane *lane, size_t count)
 	lane->backoff_ms = BACKOFF_FIRST_MS;
 	lane->in_doubt = 0;
 	lane->lock_since_ms = 0;
-	lane->partitions[partition].progress = next_offset;
+	starter_note_progress(lane->starter, partition, next_offset);
 
 	const int64_t unlock_us = now_us(lane);
 	unlock(lane);
@@ -508,7 +425,7 @@ static bool settle_doubt(struct lane *lane)
 		finish(lane, lane->in_doubt);
 		return false;
 	}
-	if (progress != lane->partitions[name.partition].progress) {
+	if (progress != starter_progress(lane->starter, name.partition)) {
 		(void)err_set(&err, ERR_CONFLICT, "progress is at %lld", (long long)progress);
 		lose_partition(lane, &err);
 		return false;
@@ -529,7 +446,7 @@ static bool load(struct lane *lane, size_t count)
 
 	const int64_t load_us = now_us(lane);
 	const err_code code = ledger->ops->begin(ledger->ctx, name,
-	                                         lane->partitions[name->partition].progress,
+	                                         starter_progress(lane->starter, name->partition),
 	                                         batch_next_offset(&lane->batch, count),
 	                                         lane->state, &lane->now_ms, &err);
 	observe(lane, LANE_LOAD, load_us);
@@ -586,6 +503,14 @@ static void attempt(struct lane *lane)
 }
 
 /* ---- The turn ---- */
+
+static void start_partitions(struct lane *lane)
+{
+	const enum starter_view view = starter_turn(lane->starter, now_ms(lane));
+
+	if (view != STARTER_SAW_NOTHING)
+		note_ledger(lane, view == STARTER_SAW_LEDGER);
+}
 
 static void drop_if_revoked(struct lane *lane)
 {

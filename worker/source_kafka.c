@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "log_position.h"
 #include "source_kafka_conf.h"
 
 #include <assert.h>
@@ -25,9 +26,8 @@ struct partition {
 	uint64_t assignment;
 	rd_kafka_queue_t *queue;
 	bool started;
-	int64_t position;     /* the offset that comes next                                */
-	int64_t gap_position; /* a gap was seen when this offset was due: fetch it once more */
-	int64_t reported;     /* settled below this; -1 when nothing is new                */
+	struct log_position position;
+	int64_t reported; /* settled below this; -1 when nothing is new */
 };
 
 struct source_kafka {
@@ -84,7 +84,7 @@ static void add_partition(struct source_kafka *source, int32_t id)
 		.id = id,
 		.assignment = ++source->assignments,
 		.queue = queue,
-		.gap_position = -1,
+		.position = log_position_at(0),
 		.reported = -1,
 	};
 }
@@ -102,7 +102,7 @@ static void reassign(struct source_kafka *source)
 		const struct partition *const partition = &source->partitions[i];
 		if (partition->started)
 			rd_kafka_topic_partition_list_add(list, source->topic, partition->id)->offset =
-				partition->position;
+				partition->position.next;
 	}
 	const rd_kafka_resp_err_t failure = rd_kafka_assign(source->rk, list);
 	source->misplaced = failure != RD_KAFKA_RESP_ERR_NO_ERROR; /* Then again next turn. */
@@ -191,8 +191,8 @@ static void measure_lag(struct source_kafka *source)
 		int64_t high = 0;
 		if (rd_kafka_get_watermark_offsets(source->rk, source->topic, partition->id, &low,
 		                                   &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-		    partition->started && high > partition->position)
-			lag += high - partition->position;
+		    partition->started && high > partition->position.next)
+			lag += high - partition->position.next;
 	}
 	atomic_store(&source->lag, lag);
 }
@@ -215,8 +215,6 @@ static void keep_house(struct source_kafka *source)
 		return;
 	source->housekeeping_at_ms = now_ms + HOUSEKEEPING_MS;
 
-	if (!source->cluster_id)
-		source->cluster_id = rd_kafka_clusterid(source->rk, 0);
 	if (!atomic_load(&source->up))
 		probe(source);
 	report_offsets(source);
@@ -288,8 +286,7 @@ static void start(void *ctx, int32_t id, int64_t offset)
 
 	assert(partition && offset >= 0);
 	partition->started = true;
-	partition->position = offset;
-	partition->gap_position = -1;
+	partition->position = log_position_at(offset);
 	source->misplaced = true;
 }
 
@@ -325,32 +322,34 @@ static void on_partition_error(struct source_kafka *source, struct partition *pa
 		restart(source, partition->id);
 }
 
-/*
- * True when the message may be taken. A gap is believed only when fetching again from the position that
- * is due shows it again: then the log has nothing there (retention, compaction, a control record).
- */
+static void log_gap(const struct source_kafka *source, const struct partition *partition,
+                    int64_t due, int64_t found)
+{
+	int64_t low = -1;
+	int64_t high = -1;
+
+	(void)rd_kafka_get_watermark_offsets(source->rk, source->topic, partition->id, &low, &high);
+	log_warn("log_gap", LOG_INT("partition", partition->id), LOG_INT("due", due),
+	         LOG_INT("found", found), LOG_INT("log_begins", low));
+}
+
 static bool is_next(struct source_kafka *source, struct partition *partition, int64_t offset)
 {
-	if (offset < partition->position)
-		return false;
-	if (offset > partition->position && partition->gap_position != partition->position) {
-		partition->gap_position = partition->position;
+	const int64_t due = partition->position.next;
+
+	switch (log_position_step(&partition->position, offset)) {
+	case LOG_TAKE:
+		return true;
+	case LOG_TAKE_AFTER_GAP:
+		log_gap(source, partition, due, offset);
+		return true;
+	case LOG_FETCH_AGAIN:
 		source->misplaced = true;
 		return false;
+	case LOG_SKIP:
+		break;
 	}
-	if (offset > partition->position) {
-		int64_t low = -1;
-		int64_t high = -1;
-		(void)rd_kafka_get_watermark_offsets(source->rk, source->topic, partition->id, &low,
-		                                     &high); /* For the log line only. */
-		log_warn("log_gap", LOG_INT("partition", partition->id),
-		         LOG_INT("expected", partition->position), LOG_INT("found", offset),
-		         LOG_INT("log_begins", low));
-	}
-	partition->position = offset + 1;
-	partition->gap_position = -1;
-
-	return true;
+	return false;
 }
 
 /* Keeps the messages that are next, in order, at the front of raw. */

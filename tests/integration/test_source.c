@@ -216,6 +216,21 @@ Test(source, takes_nothing_of_a_partition_that_is_not_started)
 	source_kafka_close(member.kafka);
 }
 
+Test(source, goes_on_behind_an_offset_that_holds_no_message)
+{
+	struct member member;
+	fixture_topic(topic.text, 1);
+	fixture_produce_transaction(topic.text, 0, 0, 10);
+	fixture_produce(topic.text, 0, 11, 10);
+	join(&member);
+
+	cr_assert(turn_until(&member, NULL, 20));
+
+	cr_expect_eq(member.taken, 20, "none twice");
+	cr_expect_eq(member.next[0], 21);
+	source_kafka_close(member.kafka);
+}
+
 Test(source, knows_the_bounds_of_its_log)
 {
 	struct member member;

@@ -210,3 +210,32 @@ void fixture_produce(const char *topic, int partition, int from, int count)
 	free(messages);
 	free(values);
 }
+
+static void transact(rd_kafka_error_t *error)
+{
+	cr_assert_null(error, "%s", rd_kafka_error_string(error));
+}
+
+void fixture_produce_transaction(const char *topic, int partition, int from, int count)
+{
+	rd_kafka_conf_t *conf = NULL;
+	char text[256];
+	struct err err = { 0 };
+
+	cr_assert_eq(kafka_conf_new(fixture_brokers(), "test_worker", &conf, &err), ERR_OK);
+	cr_assert_eq(kafka_conf_set(conf, "transactional.id", topic, &err), ERR_OK, "%s", err.text);
+	rd_kafka_t *const rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	cr_assert(rk, "%s", text);
+	transact(rd_kafka_init_transactions(rk, ADMIN_MS));
+	transact(rd_kafka_begin_transaction(rk));
+	for (int i = 0; i < count; i++) {
+		(void)snprintf(text, sizeof(text), "%d", from + i);
+		cr_assert_eq(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic),
+		                               RD_KAFKA_V_PARTITION(partition),
+		                               RD_KAFKA_V_VALUE(text, strlen(text)),
+		                               RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+		                               RD_KAFKA_V_END), 0);
+	}
+	transact(rd_kafka_commit_transaction(rk, ADMIN_MS));
+	rd_kafka_destroy(rk);
+}

@@ -37,5 +37,7 @@ const char *fixture_brokers(void);
 void fixture_topic(const char *topic, int partitions);
 /* Values "0", "1", .. onto one partition. */
 void fixture_produce(const char *topic, int partition, int from, int count);
+/* The same in one transaction, whose end takes an offset that no consumer sees. */
+void fixture_produce_transaction(const char *topic, int partition, int from, int count);
 /* Has the log drop what is before the offset. */
 void fixture_drop_before(const char *topic, int partition, int64_t offset);
