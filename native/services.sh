@@ -219,9 +219,10 @@ END
 
 # --- the other commands ----------------------------------------------------------------------
 
+# Who asks goes before who answers: the gateway, the programs (none asks another), the servers.
 # shellcheck disable=SC2120  # reset stops all of them, a user names some
 native_stop() {
-	local names name i
+	local names name servers=() programs=() gateway=()
 
 	mapfile -t names < <(service_names "$@")
 	((${#names[@]})) || exit 1
@@ -230,16 +231,25 @@ native_stop() {
 		return 0
 	}
 	state_open
-	# Against the direction of travel: who asks goes before who answers.
-	for ((i = ${#names[@]} - 1; i >= 0; i--)); do
-		name=${names[i]}
+	for name in "${names[@]}"; do
+		case $name in
+		kafka | postgresql | redis | mongodb) servers=("$name" "${servers[@]}") ;;
+		nginx) gateway=(nginx) ;;
+		*) programs=("$name" "${programs[@]}") ;;
+		esac
+	done
+	stop_group "${gateway[@]}"
+	stop_group "${programs[@]}"
+	stop_group "${servers[@]}"
+}
+
+stop_group() {
+	local name
+
+	for name in "$@"; do
 		step_begin "$name" service_halt "$name"
-		[[ " ${SERVERS[*]} " == *" $name "* ]] || step_end "$name"
 	done
-	for ((i = ${#names[@]} - 1; i >= 0; i--)); do
-		name=${names[i]}
-		[[ " ${SERVERS[*]} " != *" $name "* ]] || step_end "$name"
-	done
+	steps_end "$@"
 }
 
 native_reset() {
