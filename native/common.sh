@@ -231,14 +231,19 @@ service_exec() {
 	exec setsid "$@"
 }
 
+# log_rotate FILE: at each start of what writes it.
+log_rotate() {
+	if [[ -f $1 ]] && (($(stat -c %s -- "$1") > LOG_BYTES_MAX)); then
+		mv -f -- "$1" "$1.old"
+	fi
+}
+
 # service_launch NAME COMMAND [ARGUMENT...]: in the background, in a session of its own, logging to
 # its file. Secrets go in files or the environment: arguments are for all to see.
 service_launch() {
 	local name=$1 log=$STATE/log/$1.log pid now
 	shift
-	if [[ -f $log ]] && (($(stat -c %s -- "$log") > LOG_BYTES_MAX)); then
-		mv -f -- "$log" "$log.old"
-	fi
+	log_rotate "$log"
 	service_exec "$@" </dev/null >>"$log" 2>&1 &
 	pid=$!
 	now=$(process_stat "$pid") || die "$name ended at once"

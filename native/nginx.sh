@@ -50,6 +50,7 @@ nginx_start() {
 	mv -f -- "$config.new" "$config"
 	if ! service_is_running nginx; then
 		nginx_command -t -q
+		log_rotate "$STATE/log/nginx-access.log"
 		service_launch nginx nginx -p "$STATE/nginx" -e stderr \
 			-c "$STATE/nginx/nginx.conf" -g 'daemon off;'
 		STEP_RESULT=started
