@@ -11,15 +11,15 @@
 #include <string.h>
 #include <time.h>
 
-#define POLL_MS 100
-#define PROBE_EVERY_MS 1000
-#define PROBE_WAIT_MS 500
-#define PURGE_WAIT_MS 1000
-#define TOPIC_BYTES_MAX 250 /* Kafka's limit is 249 */
-#define LOG_WINDOW_MS 10000
+#define POLL_MS              100
+#define PROBE_EVERY_MS       1000
+#define PROBE_WAIT_MS        500
+#define PURGE_WAIT_MS        1000
+#define TOPIC_BYTES_MAX      250 /* Kafka's limit is 249 */
+#define LOG_WINDOW_MS        10000
 #define LOG_LINES_PER_WINDOW 5
-#define LOG_LEVEL_NOISE 6 /* syslog: informational and debug */
-#define VU_MAX (6 + KAFKA_HEADERS_MAX)
+#define LOG_LEVEL_NOISE      6 /* syslog: informational and debug */
+#define VU_MAX               (6 + KAFKA_HEADERS_MAX)
 
 /* ---- Client configuration and log ---- */
 
@@ -56,12 +56,11 @@ static void write_log(const rd_kafka_t *rk, int level, const char *facility, con
 		return;
 	/* A broker that is away is handled, by retrying: nothing here is an error of ours. */
 	log_warn("kafka_client", LOG_STR("client", rk ? rd_kafka_name(rk) : NULL),
-	         LOG_STR("facility", facility), LOG_STR("text", text),
-	         LOG_INT("lines_dropped_before", dropped));
+		 LOG_STR("facility", facility), LOG_STR("text", text),
+		 LOG_INT("lines_dropped_before", dropped));
 }
 
-err_code kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
-                        struct err *err)
+err_code kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
 {
 	char text[128];
 
@@ -72,7 +71,7 @@ err_code kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *val
 }
 
 static err_code set_all(rd_kafka_conf_t *conf, const char *const (*settings)[2], size_t count,
-                        struct err *err)
+			struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		const err_code code = kafka_conf_set(conf, settings[i][0], settings[i][1], err);
@@ -83,7 +82,7 @@ static err_code set_all(rd_kafka_conf_t *conf, const char *const (*settings)[2],
 }
 
 err_code kafka_conf_new(const char *brokers, const char *client_id, rd_kafka_conf_t **ret,
-                        struct err *err)
+			struct err *err)
 {
 	assert(brokers && client_id && ret);
 
@@ -170,7 +169,7 @@ static void delivery_expect(struct delivery *delivery, size_t count)
 }
 
 static void delivery_settle(struct delivery *delivery, rd_kafka_resp_err_t failure,
-                            bool maybe_stored)
+			    bool maybe_stored)
 {
 	delivery_lock(delivery);
 	if (failure) {
@@ -193,8 +192,8 @@ struct kafka_producer {
 	bool polling;
 	atomic_bool stopping;
 	atomic_bool up;
-	atomic_int partitions; /* 0 until a broker told; kept from then on */
-	pthread_mutex_t probe; /* held by the one sender that tries while Kafka is away */
+	atomic_int partitions;  /* 0 until a broker told; kept from then on */
+	pthread_mutex_t probe;  /* held by the one sender that tries while Kafka is away */
 	pthread_mutex_t asking; /* held while the partitions are asked for */
 };
 
@@ -236,14 +235,15 @@ static err_code ask_partitions(struct kafka_producer *producer, int64_t wait_ms,
 	const rd_kafka_resp_err_t failure =
 		rd_kafka_metadata(producer->rk, 0, producer->topic, &metadata, (int)wait_ms);
 	if (failure)
-		return err_set(err, ERR_UNAVAILABLE, "kafka metadata: %s", rd_kafka_err2str(failure));
+		return err_set(err, ERR_UNAVAILABLE, "kafka metadata: %s",
+			       rd_kafka_err2str(failure));
 
 	const bool known = metadata->topic_cnt == 1 && metadata->topics[0].err == 0;
 	const int count = known ? metadata->topics[0].partition_cnt : 0;
 	rd_kafka_metadata_destroy(metadata);
 	if (count <= 0)
 		return err_set(err, ERR_UNAVAILABLE, "kafka topic %s does not exist (yet)",
-		               producer->topic_name);
+			       producer->topic_name);
 
 	/* Only the first answer counts: a booking's partition must never change. */
 	int none = 0;
@@ -253,9 +253,9 @@ static err_code ask_partitions(struct kafka_producer *producer, int64_t wait_ms,
 }
 
 /*
- * Serves the delivery reports. While Kafka is away, or has not yet told the partitions, it also asks
- * now and then by itself: without that, a program taken out of service for not being ready would get
- * no request, so no report, and never be ready again.
+ * Serves the delivery reports. While Kafka is away, or has not yet told the partitions, it also
+ * asks now and then by itself: without that, a program taken out of service for not being ready
+ * would get no request, so no report, and never be ready again.
  */
 static void *poll_reports(void *ctx)
 {
@@ -263,7 +263,8 @@ static void *poll_reports(void *ctx)
 	int64_t probe_at_ms = 0;
 
 	while (!atomic_load(&producer->stopping)) {
-		(void)rd_kafka_poll(producer->rk, POLL_MS); /* The number of events does not matter. */
+		(void)rd_kafka_poll(producer->rk,
+				    POLL_MS); /* The number of events does not matter. */
 		const bool up = atomic_load(&producer->up);
 		if (up && atomic_load(&producer->partitions) > 0)
 			continue;
@@ -279,7 +280,7 @@ static void *poll_reports(void *ctx)
 }
 
 static err_code producer_conf(const struct kafka_producer_config *config, rd_kafka_conf_t **ret,
-                              struct err *err)
+			      struct err *err)
 {
 	char linger[24];
 	char timeout[24];
@@ -324,7 +325,7 @@ static void producer_free(struct kafka_producer *producer)
 DEFINE_CLEANUP(struct kafka_producer *, producer_free)
 
 err_code kafka_producer_open(const struct kafka_producer_config *config,
-                             struct kafka_producer **ret, struct err *err)
+			     struct kafka_producer **ret, struct err *err)
 {
 	assert(config && config->topic && config->ack_wait_ms > config->message_timeout_ms && ret);
 
@@ -354,7 +355,7 @@ err_code kafka_producer_open(const struct kafka_producer_config *config,
 	producer->topic = rd_kafka_topic_new(producer->rk, config->topic, NULL);
 	if (!producer->topic)
 		return err_set(err, ERR_INTERNAL, "kafka topic %s: %s", config->topic,
-		               rd_kafka_err2str(rd_kafka_last_error()));
+			       rd_kafka_err2str(rd_kafka_last_error()));
 	if (pthread_create(&producer->poller, NULL, poll_reports, producer) != 0)
 		return err_set(err, ERR_INTERNAL, "kafka producer: no thread");
 	producer->polling = true;
@@ -392,7 +393,7 @@ static struct timespec deadline(int64_t wait_ms)
 }
 
 err_code kafka_producer_partitions(struct kafka_producer *producer, int64_t wait_ms, int32_t *ret,
-                                   struct err *err)
+				   struct err *err)
 {
 	int count = atomic_load(&producer->partitions);
 	if (count == 0) {
@@ -435,7 +436,7 @@ static size_t add_headers(const struct kafka_message *message, rd_kafka_vu_t *vu
 
 /* Queues one message; its report will settle the delivery. */
 static rd_kafka_resp_err_t enqueue(struct kafka_producer *producer,
-                                   const struct kafka_message *message, struct delivery *delivery)
+				   const struct kafka_message *message, struct delivery *delivery)
 {
 	union {
 		const void *in;
@@ -476,7 +477,7 @@ static bool wait_settled(struct delivery *delivery, int64_t wait_ms)
 }
 
 static err_code outcome(struct kafka_producer *producer, struct delivery *delivery,
-                        rd_kafka_resp_err_t queueing, bool *ret_maybe_stored, struct err *err)
+			rd_kafka_resp_err_t queueing, bool *ret_maybe_stored, struct err *err)
 {
 	const bool settled = wait_settled(delivery, producer->ack_wait_ms);
 	const rd_kafka_resp_err_t failure = delivery->failure ? delivery->failure : queueing;
@@ -495,9 +496,8 @@ static err_code outcome(struct kafka_producer *producer, struct delivery *delive
 	return ERR_OK;
 }
 
-static err_code send_counted(struct kafka_producer *producer,
-                             const struct kafka_message *messages, size_t count,
-                             bool *ret_maybe_stored, struct err *err)
+static err_code send_counted(struct kafka_producer *producer, const struct kafka_message *messages,
+			     size_t count, bool *ret_maybe_stored, struct err *err)
 {
 	struct delivery *const delivery = delivery_new();
 	rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -516,7 +516,7 @@ static err_code send_counted(struct kafka_producer *producer,
 }
 
 static err_code send_if_up(struct kafka_producer *producer, const struct kafka_message *messages,
-                           size_t count, bool *ret_maybe_stored, struct err *err)
+			   size_t count, bool *ret_maybe_stored, struct err *err)
 {
 	*ret_maybe_stored = false;
 	const bool probing = !atomic_load(&producer->up);
@@ -531,7 +531,7 @@ static err_code send_if_up(struct kafka_producer *producer, const struct kafka_m
 }
 
 err_code kafka_producer_send(struct kafka_producer *producer, const struct kafka_message *message,
-                             bool *ret_maybe_stored, struct err *err)
+			     bool *ret_maybe_stored, struct err *err)
 {
 	assert(producer && message && ret_maybe_stored);
 
@@ -539,8 +539,8 @@ err_code kafka_producer_send(struct kafka_producer *producer, const struct kafka
 }
 
 err_code kafka_producer_send_all(struct kafka_producer *producer,
-                                 const struct kafka_message *messages, size_t count,
-                                 struct err *err)
+				 const struct kafka_message *messages, size_t count,
+				 struct err *err)
 {
 	assert(producer && (messages || count == 0));
 

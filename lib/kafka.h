@@ -53,33 +53,35 @@ struct kafka_producer;
 /* A client configuration with our common settings (client.id, reconnect bounds, log callback that
  * writes JSON lines); the caller owns it until a handle takes it. */
 err_code kafka_conf_new(const char *brokers, const char *client_id, rd_kafka_conf_t **ret,
-                        struct err *err) _must_check_;
+			struct err *err) _must_check_;
 err_code kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
-                        struct err *err) _must_check_;
+			struct err *err) _must_check_;
 
 /* Does not wait for a broker. */
 err_code kafka_producer_open(const struct kafka_producer_config *config,
-                             struct kafka_producer **ret, struct err *err) _must_check_;
+			     struct kafka_producer **ret, struct err *err) _must_check_;
 /* Waits up to flush_ms for what is under way. Ignores NULL. */
 void kafka_producer_close(struct kafka_producer *producer, int64_t flush_ms);
 
-/* Partitions of the topic, fetched once and kept: the number never changes in a topic's life, because
- * a booking's later commands must find its partition. ERR_UNAVAILABLE until a broker told. */
+/* Partitions of the topic, fetched once and kept: the number never changes in a topic's life,
+ * because a booking's later commands must find its partition. ERR_UNAVAILABLE until a broker told.
+ */
 err_code kafka_producer_partitions(struct kafka_producer *producer, int64_t wait_ms, int32_t *ret,
-                                   struct err *err) _must_check_;
+				   struct err *err) _must_check_;
 
 /*
- * Returns ERR_OK only after the broker acknowledged (acks=all). While Kafka is known to be away, all
- * but one prober at a time are refused at once, so that an outage cannot pile up waiting threads.
+ * Returns ERR_OK only after the broker acknowledged (acks=all). While Kafka is known to be away,
+ * all but one prober at a time are refused at once, so that an outage cannot pile up waiting
+ * threads.
  */
 err_code kafka_producer_send(struct kafka_producer *producer, const struct kafka_message *message,
-                             bool *ret_maybe_stored, struct err *err) _must_check_;
+			     bool *ret_maybe_stored, struct err *err) _must_check_;
 
 /* All of them or ERR_UNAVAILABLE: then some may be stored, and the caller sends all again. */
 err_code kafka_producer_send_all(struct kafka_producer *producer,
-                                 const struct kafka_message *messages, size_t count,
-                                 struct err *err) _must_check_;
+				 const struct kafka_message *messages, size_t count,
+				 struct err *err) _must_check_;
 
-/* What the last delivery report said, or the last metadata request, made each second while down; true
- * before the first. */
+/* What the last delivery report said, or the last metadata request, made each second while down;
+ * true before the first. */
 bool kafka_producer_is_up(const struct kafka_producer *producer);

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATEMENTS_MAX 64
+#define STATEMENTS_MAX           64
 #define STATEMENT_NAME_BYTES_MAX 48
-/* The server ends a statement by itself after statement_timeout; a server that is frozen does not, so
- * an answer later than this is no answer. */
+/* The server ends a statement by itself after statement_timeout; a server that is frozen does not,
+ * so an answer later than this is no answer. */
 #define ANSWER_GRACE_MS 2000
 
 struct pg {
@@ -74,8 +74,8 @@ PGconn *pg_conn(struct pg *pg)
 
 /* ---- What a failure means ---- */
 
-/* The connection, not the statement, is what is wrong: a promoted standby, or plans that a migration
- * made stale. */
+/* The connection, not the statement, is what is wrong: a promoted standby, or plans that a
+ * migration made stale. */
 static bool is_stale_session(const char *state)
 {
 	return strcmp(state, "25006") == 0 || strcmp(state, "0A000") == 0 ||
@@ -84,8 +84,8 @@ static bool is_stale_session(const char *state)
 
 err_code pg_err_code(const PGconn *conn, const PGresult *res)
 {
-	/* Connection, transaction rollback (deadlock, serialization), resources, lock not available,
-	 * operator intervention, input/output error. */
+	/* Connection, transaction rollback (deadlock, serialization), resources, lock not
+	 * available, operator intervention, input/output error. */
 	static const char *const passing[] = { "08", "40", "53", "55", "57", "58" };
 
 	const char *const state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
@@ -120,7 +120,8 @@ static err_code refused(struct pg *pg, const char *doing, const PGresult *res, s
 	const char *const state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *const text = PQresultErrorMessage(res);
 
-	(void)err_set(err, code, "%s: %s %.*s", doing, state ? state : "-----", text_len(text), text);
+	(void)err_set(err, code, "%s: %s %.*s", doing, state ? state : "-----", text_len(text),
+		      text);
 	if (!state || PQstatus(pg->conn) != CONNECTION_OK || is_stale_session(state))
 		pg_drop(pg);
 
@@ -161,7 +162,7 @@ static err_code await(struct pg *pg, int64_t deadline_ms, struct err *err)
 			return err_set(err, ERR_UNAVAILABLE, "PostgreSQL did not answer in time");
 		}
 		struct pollfd socket = { .fd = PQsocket(pg->conn),
-			                 .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN) };
+					 .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN) };
 		const int ready = poll(&socket, 1, (int)left_ms);
 		if (ready < 0 && errno != EINTR) {
 			pg_drop(pg);
@@ -174,7 +175,8 @@ static err_code await(struct pg *pg, int64_t deadline_ms, struct err *err)
 
 static err_code next_result(struct pg *pg, PGresult **ret, struct err *err)
 {
-	const int64_t deadline_ms = clock_monotonic_ms() + pg->statement_timeout_ms + ANSWER_GRACE_MS;
+	const int64_t deadline_ms =
+		clock_monotonic_ms() + pg->statement_timeout_ms + ANSWER_GRACE_MS;
 	const err_code code = await(pg, deadline_ms, err);
 	if (code != ERR_OK)
 		return code;
@@ -187,13 +189,13 @@ static bool send_step(struct pg *pg, const struct pg_step *step)
 {
 	if (!step->name)
 		return PQsendQueryParams(pg->conn, step->sql, step->param_count, NULL, step->params,
-		                         NULL, NULL, 0);
+					 NULL, NULL, 0);
 	if (!is_prepared(pg, step->name) &&
 	    !PQsendPrepare(pg->conn, step->name, step->sql, step->param_count, NULL))
 		return false;
 
-	return PQsendQueryPrepared(pg->conn, step->name, step->param_count, step->params, NULL, NULL,
-	                           0);
+	return PQsendQueryPrepared(pg->conn, step->name, step->param_count, step->params, NULL,
+				   NULL, 0);
 }
 
 static bool send_steps(struct pg *pg, const struct pg_step *steps, size_t count)
@@ -236,7 +238,7 @@ static const char *step_name(const struct pg_step *step)
 
 /* Notes the first failure in *ret_code; the server answers the rest of the pipeline as aborted. */
 static err_code take_step(struct pg *pg, const struct pg_step *step, PGresult **ret,
-                          err_code *ret_code, struct err *err)
+			  err_code *ret_code, struct err *err)
 {
 	const bool preparing = step->name && !is_prepared(pg, step->name);
 
@@ -274,7 +276,7 @@ static err_code take_sync(struct pg *pg, struct err *err)
 }
 
 static err_code run_steps(struct pg *pg, const struct pg_step *steps, size_t count,
-                          PGresult **results, struct err *err)
+			  PGresult **results, struct err *err)
 {
 	if (PQsetnonblocking(pg->conn, 1) != 0 || !PQenterPipelineMode(pg->conn) ||
 	    !send_steps(pg, steps, count))
@@ -292,7 +294,7 @@ static err_code run_steps(struct pg *pg, const struct pg_step *steps, size_t cou
 }
 
 err_code pg_pipeline(struct pg *pg, const struct pg_step *steps, size_t count, PGresult **ret,
-                     struct err *err)
+		     struct err *err)
 {
 	assert(pg && steps && ret && count > 0 && count <= PG_STEPS_MAX);
 
@@ -311,7 +313,7 @@ err_code pg_pipeline(struct pg *pg, const struct pg_step *steps, size_t count, P
 }
 
 err_code pg_query(struct pg *pg, const char *name, const char *sql, const char *const *params,
-                  int param_count, PGresult **ret, struct err *err)
+		  int param_count, PGresult **ret, struct err *err)
 {
 	const struct pg_step step = {
 		.name = name, .sql = sql, .params = params, .param_count = param_count
@@ -337,18 +339,19 @@ static err_code settle_in(struct pg *pg, struct err *err)
 {
 	char statement_ms[24];
 	char idle_ms[24];
-	(void)snprintf(statement_ms, sizeof(statement_ms), "%lld", (long long)pg->statement_timeout_ms);
+	(void)snprintf(statement_ms, sizeof(statement_ms), "%lld",
+		       (long long)pg->statement_timeout_ms);
 	(void)snprintf(idle_ms, sizeof(idle_ms), "%lld",
-	               (long long)pg->idle_in_transaction_timeout_ms);
+		       (long long)pg->idle_in_transaction_timeout_ms);
 	const char *const params[] = { statement_ms, idle_ms };
 
 	return pg_query(pg, NULL,
-	                "SELECT set_config('statement_timeout', $1, false),"
-	                " set_config('lock_timeout', $1, false),"
-	                " set_config('idle_in_transaction_session_timeout', $2, false),"
-	                " set_config('timezone', 'UTC', false),"
-	                " set_config('datestyle', 'ISO, YMD', false)",
-	                params, 2, NULL, err);
+			"SELECT set_config('statement_timeout', $1, false),"
+			" set_config('lock_timeout', $1, false),"
+			" set_config('idle_in_transaction_session_timeout', $2, false),"
+			" set_config('timezone', 'UTC', false),"
+			" set_config('datestyle', 'ISO, YMD', false)",
+			params, 2, NULL, err);
 }
 
 err_code pg_ensure(struct pg *pg, struct err *err)
@@ -360,16 +363,22 @@ err_code pg_ensure(struct pg *pg, struct err *err)
 	char connect_timeout_s[24];
 	char dead_peer_ms[24];
 	(void)snprintf(connect_timeout_s, sizeof(connect_timeout_s), "%lld",
-	               (long long)(pg->connect_timeout_ms + 999) / 1000);
+		       (long long)(pg->connect_timeout_ms + 999) / 1000);
 	(void)snprintf(dead_peer_ms, sizeof(dead_peer_ms), "%lld",
-	               (long long)(pg->statement_timeout_ms + ANSWER_GRACE_MS));
+		       (long long)(pg->statement_timeout_ms + ANSWER_GRACE_MS));
 	/* What stands later wins, so these hold whatever the connection string says. */
 	const char *const names[] = { "dbname",           "application_name", "connect_timeout",
-		                      "tcp_user_timeout", "keepalives_idle",  "keepalives_interval",
-		                      "keepalives_count", "client_encoding",  NULL };
-	const char *const values[] = { pg->dsn, pg->application_name, connect_timeout_s, dead_peer_ms,
-		                       "10",    "5",                  "3",               "UTF8",
-		                       NULL };
+				      "tcp_user_timeout", "keepalives_idle",  "keepalives_interval",
+				      "keepalives_count", "client_encoding",  NULL };
+	const char *const values[] = { pg->dsn,
+				       pg->application_name,
+				       connect_timeout_s,
+				       dead_peer_ms,
+				       "10",
+				       "5",
+				       "3",
+				       "UTF8",
+				       NULL };
 
 	pg->conn = PQconnectdbParams(names, values, 1);
 	if (PQstatus(pg->conn) != CONNECTION_OK)

@@ -4,8 +4,9 @@
  * Owns     struct pg owns its connection. Statements are prepared on first use, by name.
  * Threads  one connection, one thread.
  * Errors   ERR_UNAVAILABLE: a new attempt at the whole transaction may pass; the connection is
- *          closed if it broke and the next pg_ensure opens it. ERR_INTERNAL: our statement is wrong.
- * Source   PostgreSQL manual, appendix A "Error Codes" (SQLSTATE classes), chapter 34 "libpq".
+ *          closed if it broke and the next pg_ensure opens it. ERR_INTERNAL: our statement is
+ * wrong. Source   PostgreSQL manual, appendix A "Error Codes" (SQLSTATE classes), chapter 34
+ * "libpq".
  */
 #pragma once
 
@@ -25,7 +26,7 @@ struct pg_config {
 	const char *application_name;
 	int64_t connect_timeout_ms;   /* rounded up to seconds, libpq's unit                   */
 	int64_t statement_timeout_ms; /* also bounds lock waits (lock_timeout) and, through    */
-	                              /* tcp_user_timeout and keep-alives, a dead peer         */
+				      /* tcp_user_timeout and keep-alives, a dead peer         */
 	int64_t idle_in_transaction_timeout_ms;
 };
 
@@ -48,7 +49,7 @@ PGconn *pg_conn(struct pg *pg); /* NULL while closed; for notifications, COPY an
  * connection; NULL runs it unprepared. sql is a literal from sql/.
  */
 err_code pg_query(struct pg *pg, const char *name, const char *sql, const char *const *params,
-                  int param_count, PGresult **ret, struct err *err) _must_check_;
+		  int param_count, PGresult **ret, struct err *err) _must_check_;
 
 /* One statement of a pipeline; the fields are pg_query's. */
 struct pg_step {
@@ -61,12 +62,12 @@ struct pg_step {
 #define PG_STEPS_MAX 16
 
 /*
- * Runs the steps in order in one round trip; ret[i] is step i's result, the caller's to clear. After
- * the first failing step none is executed, err is that step's, and ret is untouched. A name that this
- * connection has not prepared yet may stand only once.
+ * Runs the steps in order in one round trip; ret[i] is step i's result, the caller's to clear.
+ * After the first failing step none is executed, err is that step's, and ret is untouched. A name
+ * that this connection has not prepared yet may stand only once.
  */
 err_code pg_pipeline(struct pg *pg, const struct pg_step *steps, size_t count, PGresult **ret,
-                     struct err *err) _must_check_;
+		     struct err *err) _must_check_;
 
 err_code pg_begin(struct pg *pg, struct err *err) _must_check_;
 /* ERR_UNAVAILABLE with *ret_unknown = true: the answer was lost, the outcome must be read. */
@@ -83,6 +84,6 @@ void pg_array_add(struct strbuf *array, const char *text); /* NULL adds SQL NULL
 void pg_array_add_int(struct strbuf *array, int64_t number);
 void pg_array_close(struct strbuf *array);
 
-/* Reads {a,"b",NULL} element by element: *cursor starts at the literal; false at its end. The element
- * is written to buf (cut at size) and *ret_null tells SQL NULL. */
+/* Reads {a,"b",NULL} element by element: *cursor starts at the literal; false at its end. The
+ * element is written to buf (cut at size) and *ret_null tells SQL NULL. */
 bool pg_array_next(const char **cursor, char *buf, size_t size, bool *ret_null);

@@ -33,7 +33,8 @@ struct redis *redis_new(const struct redis_config *config)
 {
 	assert(config && config->host && config->timeout_ms > 0 && config->retry_ms >= 0);
 
-	/* hiredis writes with write(2): a server that closed the connection would kill the process. */
+	/* hiredis writes with write(2): a server that closed the connection would kill the process.
+	 */
 	(void)signal(SIGPIPE, SIG_IGN); /* Cannot fail for this signal. */
 
 	struct redis *const redis = calloc(1, sizeof(*redis));
@@ -108,8 +109,8 @@ static err_code authenticate(struct redis *redis, struct err *err)
 	return ERR_OK;
 }
 
-/* Between pipelines the server has nothing to say: readable means closed. Noticing it here saves the
- * pause that a failure in mid-pipeline costs. */
+/* Between pipelines the server has nothing to say: readable means closed. Noticing it here saves
+ * the pause that a failure in mid-pipeline costs. */
 static bool is_stale(const struct redis *redis)
 {
 	struct pollfd socket = { .fd = redis->conn->fd, .events = POLLIN };
@@ -127,7 +128,7 @@ err_code redis_ensure(struct redis *redis, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "redis: failed a moment ago");
 
 	const struct timeval timeout = { .tv_sec = redis->timeout_ms / 1000,
-		                         .tv_usec = redis->timeout_ms % 1000 * 1000 };
+					 .tv_usec = redis->timeout_ms % 1000 * 1000 };
 	redis->conn = redisConnectWithTimeout(redis->host, redis->port, timeout);
 	if (!redis->conn)
 		return failed(redis, "connect", "out of memory", err);
@@ -144,7 +145,7 @@ err_code redis_ensure(struct redis *redis, struct err *err)
 }
 
 err_code redis_append(struct redis *redis, int argc, const char **argv, const size_t *lens,
-                      struct err *err)
+		      struct err *err)
 {
 	assert(argc > 0 && argv);
 

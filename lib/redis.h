@@ -1,10 +1,11 @@
 /*
- * redis - one Redis connection that never holds its user up: bounded waits, and a pause after a failure.
+ * redis - one Redis connection that never holds its user up: bounded waits, and a pause after a
+ * failure.
  *
  * Owns     struct redis owns its connection.
  * Threads  one connection, one thread.
- * Errors   ERR_UNAVAILABLE: down, slow, or within the pause of retry_ms after a failure (then at once).
- * Source   hiredis 0.14.
+ * Errors   ERR_UNAVAILABLE: down, slow, or within the pause of retry_ms after a failure (then at
+ * once). Source   hiredis 0.14.
  */
 #pragma once
 
@@ -44,6 +45,6 @@ bool redis_is_up(const struct redis *redis);
 
 /* Appends a command to the pipeline; argv as in redisAppendCommandArgv. */
 err_code redis_append(struct redis *redis, int argc, const char **argv, const size_t *lens,
-                      struct err *err) _must_check_;
+		      struct err *err) _must_check_;
 /* The next reply of the pipeline. An error reply (NOSCRIPT, ...) is a reply, not a failure. */
 err_code redis_reply(struct redis *redis, redisReply **ret, struct err *err) _must_check_;

@@ -45,7 +45,7 @@ void batch_drop_first(struct batch *batch, size_t count)
 }
 
 static const struct source_header *find_header(const struct source_message *message,
-                                               const char *name)
+					       const char *name)
 {
 	for (size_t i = 0; i < message->header_count; i++)
 		if (strcmp(message->headers[i].name, name) == 0)
@@ -60,16 +60,16 @@ static bool is_known_version(const struct source_message *message)
 		find_header(message, COMMAND_HEADER_SCHEMA_VERSION);
 
 	return !header || (header->len == strlen(COMMAND_SCHEMA_VERSION) &&
-	                   memcmp(header->value, COMMAND_SCHEMA_VERSION, header->len) == 0);
+			   memcmp(header->value, COMMAND_SCHEMA_VERSION, header->len) == 0);
 }
 
 static void copy_request_id(const struct source_message *message, char *ret, size_t size)
 {
-	const struct source_header *const header =
-		find_header(message, COMMAND_HEADER_REQUEST_ID);
+	const struct source_header *const header = find_header(message, COMMAND_HEADER_REQUEST_ID);
 
 	ret[0] = '\0';
-	if (!header || header->len >= size || !ident_is_valid_request_id(header->value, header->len))
+	if (!header || header->len >= size ||
+	    !ident_is_valid_request_id(header->value, header->len))
 		return;
 	memcpy(ret, header->value, header->len);
 	ret[header->len] = '\0';

@@ -18,13 +18,13 @@
 #define CLIENT_ID_BYTES_MAX 96
 /* A lane that has not begun a turn for this long is stuck: readiness says so. */
 #define TURN_OVERDUE_MS 30000
-/* A session of ours that sits in a transaction for longer belongs to a process that is frozen. It must
- * hold up neither other owners of its rows nor the readers of booking_log. */
+/* A session of ours that sits in a transaction for longer belongs to a process that is frozen. It
+ * must hold up neither other owners of its rows nor the readers of booking_log. */
 #define IDLE_IN_TRANSACTION_MS 5000
-#define LETTER_LINGER_MS 5
-#define LETTER_TIMEOUT_MS 2000
-#define LETTER_WAIT_MS 3500
-#define FLUSH_MS 500
+#define LETTER_LINGER_MS       5
+#define LETTER_TIMEOUT_MS      2000
+#define LETTER_WAIT_MS         3500
+#define FLUSH_MS               500
 
 struct hand {
 	struct crew *crew;
@@ -95,11 +95,11 @@ static void open_connections(struct hand *hand, const struct worker_config *conf
 }
 
 static err_code hand_init(struct hand *hand, const struct worker_config *config, unsigned number,
-                          const struct metrics_worker *metrics, struct err *err)
+			  const struct metrics_worker *metrics, struct err *err)
 {
 	char client_id[CLIENT_ID_BYTES_MAX];
 	(void)snprintf(client_id, sizeof(client_id), "seatline-worker-%ld-%u", (long)getpid(),
-	               number);
+		       number);
 	const struct source_kafka_config source = {
 		.brokers = config->kafka_brokers,
 		.client_id = client_id,
@@ -130,8 +130,7 @@ static err_code hand_init(struct hand *hand, const struct worker_config *config,
 	return ERR_OK;
 }
 
-static err_code open_letters(struct crew *crew, const struct worker_config *config,
-                             struct err *err)
+static err_code open_letters(struct crew *crew, const struct worker_config *config, struct err *err)
 {
 	const struct kafka_producer_config letters = {
 		.brokers = config->kafka_brokers,
@@ -147,7 +146,7 @@ static err_code open_letters(struct crew *crew, const struct worker_config *conf
 }
 
 err_code crew_open(const struct worker_config *config, const struct metrics_worker *metrics,
-                   struct crew **ret, struct err *err)
+		   struct crew **ret, struct err *err)
 {
 	assert(config && metrics && ret);
 

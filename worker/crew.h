@@ -18,7 +18,7 @@ struct crew;
 
 /* Waits for no server: the lanes connect by themselves, and go on trying. */
 err_code crew_open(const struct worker_config *config, const struct metrics_worker *metrics,
-                   struct crew **ret, struct err *err) _must_check_;
+		   struct crew **ret, struct err *err) _must_check_;
 /* Asks each lane to end its turn and to leave the group; does not wait. */
 void crew_stop(struct crew *crew);
 /* Stops, waits, and closes. Ignores NULL. */

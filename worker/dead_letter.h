@@ -2,9 +2,9 @@
  * dead_letter - where messages go that cannot be decoded.
  *
  * Shape    an interface: dead_letter_kafka in service, memory in tests and simulations.
- * Errors   ERR_UNAVAILABLE: not all are known to be stored; the caller sends all again. So a letter may
- *          be stored twice; its source partition and offset identify it.
- * Source   lib/PROTOCOL.md, "Commands".
+ * Errors   ERR_UNAVAILABLE: not all are known to be stored; the caller sends all again. So a letter
+ * may be stored twice; its source partition and offset identify it. Source   lib/PROTOCOL.md,
+ * "Commands".
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct dead_letter {
 
 struct dead_letter_ops {
 	err_code (*send)(void *ctx, const struct partition_name *from,
-	                 const struct dead_letter *letters, size_t count, struct err *err);
+			 const struct dead_letter *letters, size_t count, struct err *err);
 };
 
 struct dead_letter_box {

@@ -6,16 +6,16 @@
 #include <stdlib.h>
 
 /* Kafka's default limit of a message is 1 MB; what we add must fit beside these. */
-#define VALUE_BYTES_MAX 900000
-#define KEY_BYTES_MAX 4096
+#define VALUE_BYTES_MAX   900000
+#define KEY_BYTES_MAX     4096
 #define HEADERS_BYTES_MAX 32768
 /* What is left of a message that the broker refuses as too large, whatever its limit is. */
 #define REMAINDER_BYTES_MAX 512
-#define NUMBER_BYTES_MAX 24
-#define OWN_HEADERS 5
+#define NUMBER_BYTES_MAX    24
+#define OWN_HEADERS         5
 
 _Static_assert(SOURCE_HEADERS_MAX >= KAFKA_HEADERS_MAX - OWN_HEADERS,
-               "own headers come first, the source's fill the rest");
+	       "own headers come first, the source's fill the rest");
 
 struct letter {
 	struct kafka_message message;
@@ -31,7 +31,7 @@ static size_t least(size_t a, size_t b)
 
 /* As many of the source's headers as there is room for. */
 static void add_source_headers(const struct source_message *from, size_t own,
-                               struct kafka_message *to)
+			       struct kafka_message *to)
 {
 	size_t bytes = 0;
 
@@ -51,7 +51,7 @@ static void add_source_headers(const struct source_message *from, size_t own,
 }
 
 static void write_letter(const struct partition_name *from, const struct dead_letter *letter,
-                         size_t value_bytes_max, struct letter *ret)
+			 size_t value_bytes_max, struct letter *ret)
 {
 	const struct source_message *const message = letter->message;
 	const bool cut = message->value_len > value_bytes_max || message->key_len > KEY_BYTES_MAX;
@@ -78,8 +78,8 @@ static void write_letter(const struct partition_name *from, const struct dead_le
 }
 
 static err_code send_cut_to(struct kafka_producer *producer, const struct partition_name *from,
-                            const struct dead_letter *letters, size_t count,
-                            size_t value_bytes_max, struct err *err)
+			    const struct dead_letter *letters, size_t count, size_t value_bytes_max,
+			    struct err *err)
 {
 	_cleanup_free_ struct letter *written = calloc(count, sizeof(*written));
 	_cleanup_free_ struct kafka_message *messages = calloc(count, sizeof(*messages));
@@ -93,7 +93,7 @@ static err_code send_cut_to(struct kafka_producer *producer, const struct partit
 }
 
 static err_code send_letters(void *ctx, const struct partition_name *from,
-                             const struct dead_letter *letters, size_t count, struct err *err)
+			     const struct dead_letter *letters, size_t count, struct err *err)
 {
 	struct kafka_producer *const producer = ctx;
 

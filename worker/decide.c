@@ -39,7 +39,7 @@ static enum rejection seat_objection(const struct seat *seat, int64_t now_ms)
 }
 
 static const struct seat *wanted_seat(const struct state *state, const struct command *command,
-                                      unsigned i)
+				      unsigned i)
 {
 	const struct seat *const seat = state_seat(state, command->event_id, command->seat_ids[i]);
 
@@ -58,8 +58,8 @@ static struct outcome book(const struct state *state, const struct command *comm
 		const enum rejection objection = seat_objection(seat, now_ms);
 
 		ret.changes[i] = (struct seat_change){ .position = seat->position,
-			                               .status = SEAT_BOOKED,
-			                               .version = seat->version + 1 };
+						       .status = SEAT_BOOKED,
+						       .version = seat->version + 1 };
 		if (objection == REJECTION_NONE)
 			continue;
 		if (ret.reason == REJECTION_NONE || objection < ret.reason) {
@@ -80,26 +80,24 @@ struct outcome decide(const struct state *state, const struct command *command, 
 	assert(state && command && command->type == COMMAND_BOOK);
 	assert(command->seat_count >= 1 && command->seat_count <= COMMAND_SEATS_MAX);
 
-	const struct known_booking *const booking =
-		state_booking(state, command->booking_id.text);
+	const struct known_booking *const booking = state_booking(state, command->booking_id.text);
 	const struct known_event *const event = state_event(state, command->event_id);
 	assert(booking && event);
 
 	if (booking->exists)
 		return (struct outcome){
-			.verdict = booking->content == booking_content_of(command) ?
-			                   VERDICT_DUPLICATE :
-			                   VERDICT_CONTRADICTION,
+			.verdict = booking->content == booking_content_of(command)
+					   ? VERDICT_DUPLICATE
+					   : VERDICT_CONTRADICTION,
 		};
 	if (!event->exists)
 		return (struct outcome){ .verdict = VERDICT_REJECTED,
-			                 .reason = REJECTION_EVENT_NOT_FOUND };
+					 .reason = REJECTION_EVENT_NOT_FOUND };
 
 	return book(state, command, now_ms);
 }
 
-void state_apply(struct state *state, const struct command *command,
-                 const struct outcome *outcome)
+void state_apply(struct state *state, const struct command *command, const struct outcome *outcome)
 {
 	if (outcome->verdict != VERDICT_CONFIRMED && outcome->verdict != VERDICT_REJECTED)
 		return;

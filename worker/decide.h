@@ -1,8 +1,8 @@
 /*
  * decide - the rules of the business: what becomes of one command, given what is known.
  *
- * Pure: no I/O, no clock, no globals. `now_ms` is the ledger's time. The caller applies each outcome to
- * the state (state_apply) before it decides the next command of the log.
+ * Pure: no I/O, no clock, no globals. `now_ms` is the ledger's time. The caller applies each
+ * outcome to the state (state_apply) before it decides the next command of the log.
  *
  * Rules for `book`, the first that applies:
  *   the booking is known                     no effect: the command came before
@@ -57,5 +57,4 @@ struct outcome {
 /* The state must know all that the command names (state_want). */
 struct outcome decide(const struct state *state, const struct command *command, int64_t now_ms);
 
-void state_apply(struct state *state, const struct command *command,
-                 const struct outcome *outcome);
+void state_apply(struct state *state, const struct command *command, const struct outcome *outcome);

@@ -11,12 +11,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define LANE_WAIT_MS 100          /* for the first message of a batch    */
-#define RETRY_SLICE_MS 50         /* between looks at the group, in a pause */
+#define LANE_WAIT_MS     100 /* for the first message of a batch    */
+#define RETRY_SLICE_MS   50  /* between looks at the group, in a pause */
 #define BACKOFF_FIRST_MS 50
-#define BACKOFF_MAX_MS 1000
-#define LOCK_RETRY_MS 20          /* between tries at a foreign lock     */
-#define LEDGER_CHECK_MS 2000      /* while there is nothing to do        */
+#define BACKOFF_MAX_MS   1000
+#define LOCK_RETRY_MS    20   /* between tries at a foreign lock     */
+#define LEDGER_CHECK_MS  2000 /* while there is nothing to do        */
 
 struct lane {
 	struct lane_config config;
@@ -27,19 +27,19 @@ struct lane {
 	enum seat_lock_result *lock_results;
 	struct dead_letter *letters;
 	struct batch batch;
-	int64_t now_ms;          /* the ledger's, of the open transaction          */
-	size_t in_doubt;         /* messages whose commit may have happened        */
-	int64_t retry_at_ms;     /* no attempt before this time                    */
-	int64_t backoff_ms;      /* next pause after a failure                     */
-	int64_t lock_since_ms;   /* first time a foreign lock was in the way, or 0 */
-	int64_t check_at_ms;     /* no look at the idle ledger before              */
+	int64_t now_ms;        /* the ledger's, of the open transaction          */
+	size_t in_doubt;       /* messages whose commit may have happened        */
+	int64_t retry_at_ms;   /* no attempt before this time                    */
+	int64_t backoff_ms;    /* next pause after a failure                     */
+	int64_t lock_since_ms; /* first time a foreign lock was in the way, or 0 */
+	int64_t check_at_ms;   /* no look at the idle ledger before              */
 	bool locks_were_up;
 	atomic_bool ledger_up;
 	atomic_llong turned_at_ms;
 };
 
 struct lane *lane_new(const struct lane_config *config, const struct lane_ports *ports,
-                      const struct metrics_worker *metrics)
+		      const struct metrics_worker *metrics)
 {
 	assert(config && ports && metrics);
 	assert(config->batch_max >= 1 && config->batch_max <= LANE_BATCH_MAX);
@@ -51,8 +51,8 @@ struct lane *lane_new(const struct lane_config *config, const struct lane_ports 
 	lane->metrics = metrics;
 	lane->starter = starter_new(config->number, &ports->source, &ports->ledger, metrics);
 	lane->state = state_new(config->batch_max);
-	lane->lock_results = calloc(config->batch_max * COMMAND_SEATS_MAX,
-	                            sizeof(lane->lock_results[0]));
+	lane->lock_results =
+		calloc(config->batch_max * COMMAND_SEATS_MAX, sizeof(lane->lock_results[0]));
 	lane->letters = calloc(config->batch_max, sizeof(lane->letters[0]));
 	assert(lane->lock_results && lane->letters);
 	batch_init(&lane->batch, config->batch_max);
@@ -121,7 +121,7 @@ static void system_wait_ms(void *ctx, int64_t ms)
 struct lane_clock lane_clock_system(void)
 {
 	static const struct lane_clock_ops ops = { .now_us = system_now_us,
-		                                   .wait_ms = system_wait_ms };
+						   .wait_ms = system_wait_ms };
 
 	return (struct lane_clock){ .ops = &ops };
 }
@@ -156,8 +156,8 @@ static void note_ledger(struct lane *lane, bool up)
 static void back_off(struct lane *lane)
 {
 	lane->retry_at_ms = now_ms(lane) + lane->backoff_ms;
-	lane->backoff_ms = 2 * lane->backoff_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS :
-	                                                           2 * lane->backoff_ms;
+	lane->backoff_ms =
+		2 * lane->backoff_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : 2 * lane->backoff_ms;
 }
 
 static void ledger_failed(struct lane *lane, const char *doing, const struct err *err)
@@ -204,8 +204,8 @@ static void check_ledger(struct lane *lane)
 /* ---- Dead letters ---- */
 
 /*
- * Before the transaction, so that none waits for Kafka with rows locked; before the offset moves, so
- * that a crash may write a letter twice but never loses one.
+ * Before the transaction, so that none waits for Kafka with rows locked; before the offset moves,
+ * so that a crash may write a letter twice but never loses one.
  */
 static bool send_letters(struct lane *lane)
 {
@@ -217,11 +217,11 @@ static bool send_letters(struct lane *lane)
 	for (size_t i = 0; i < batch_count(batch); i++)
 		if (!items[i].is_command && !items[i].lettered)
 			lane->letters[count++] = (struct dead_letter){ .message = items[i].message,
-				                                       .reason = items[i].reason };
+								       .reason = items[i].reason };
 	if (count == 0)
 		return true;
 	if (lane->ports.letters.ops->send(lane->ports.letters.ctx, &batch->source.name,
-	                                  lane->letters, count, &err) != ERR_OK) {
+					  lane->letters, count, &err) != ERR_OK) {
 		metric_add(lane->metrics->dead_letter_retries, 1);
 		lane_log_failure(lane->config.number, "dead_letters_failed", "send", &err);
 		back_off(lane);
@@ -270,7 +270,7 @@ static void note_locks(struct lane *lane, bool up, const struct err *err)
 		log_info("locks_up", LOG_INT("lane", lane->config.number));
 	else
 		log_warn("locks_down", LOG_INT("lane", lane->config.number),
-		         LOG_STR("text", err->text));
+			 LOG_STR("text", err->text));
 }
 
 /* How many messages stand before the first that names a seat another partition has locked. */
@@ -281,8 +281,8 @@ static size_t free_prefix(const struct lane *lane, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		const struct command *const command = &items[i].command;
 		for (unsigned k = 0; items[i].is_command && k < command->seat_count; k++) {
-			const struct seat *const seat = state_seat(lane->state, command->event_id,
-			                                           command->seat_ids[k]);
+			const struct seat *const seat =
+				state_seat(lane->state, command->event_id, command->seat_ids[k]);
 			if (lane->lock_results[seat - lane->state->seats] == SEAT_LOCK_FOREIGN)
 				return i;
 		}
@@ -301,8 +301,8 @@ static void count_taken_over(const struct lane *lane)
 
 /*
  * Locks the seats of the unsettled messages, and answers how many of them may go on: all, or those
- * before the first that has to wait for another partition, so that the order is kept. The state then
- * wants what those name.
+ * before the first that has to wait for another partition, so that the order is kept. The state
+ * then wants what those name.
  */
 static size_t lock(struct lane *lane)
 {
@@ -313,9 +313,9 @@ static size_t lock(struct lane *lane)
 	want(lane, count);
 	if (lane->state->seat_index.count == 0)
 		return count;
-	const bool up = locks->ops->lock(locks->ctx, &lane->batch.source.name, lane->state->seats,
-	                                 lane->state->seat_index.count, lane->lock_results,
-	                                 &err) == ERR_OK;
+	const bool up =
+		locks->ops->lock(locks->ctx, &lane->batch.source.name, lane->state->seats,
+				 lane->state->seat_index.count, lane->lock_results, &err) == ERR_OK;
 	note_locks(lane, up, &err);
 	if (!up)
 		return count;
@@ -332,7 +332,7 @@ static size_t lock(struct lane *lane)
 		unlock(lane);
 		want(lane, prefix);
 		(void)locks->ops->lock(locks->ctx, &lane->batch.source.name, lane->state->seats,
-		                       lane->state->seat_index.count, lane->lock_results, &err);
+				       lane->state->seat_index.count, lane->lock_results, &err);
 		return prefix;
 	}
 	if (lane->lock_since_ms == 0)
@@ -370,7 +370,7 @@ static void lose_partition(struct lane *lane, const struct err *err)
 
 	metric_add(lane->metrics->fenced, 1);
 	log_warn("fenced", LOG_INT("lane", lane->config.number), LOG_INT("partition", partition),
-	         LOG_STR("text", err->text));
+		 LOG_STR("text", err->text));
 	unlock(lane);
 	forget_batch(lane);
 	source->ops->restart(source->ctx, partition);
@@ -421,7 +421,7 @@ static bool settle_doubt(struct lane *lane)
 	}
 	if (progress == batch_next_offset(&lane->batch, lane->in_doubt)) {
 		log_info("commit_settled", LOG_INT("partition", name.partition),
-		         LOG_BOOL("committed", true));
+			 LOG_BOOL("committed", true));
 		finish(lane, lane->in_doubt);
 		return false;
 	}
@@ -432,7 +432,7 @@ static bool settle_doubt(struct lane *lane)
 	}
 	/* Should that transaction still be running, the fence waits for it and then stops us. */
 	log_info("commit_settled", LOG_INT("partition", name.partition),
-	         LOG_BOOL("committed", false));
+		 LOG_BOOL("committed", false));
 	lane->in_doubt = 0;
 
 	return true;
@@ -445,10 +445,9 @@ static bool load(struct lane *lane, size_t count)
 	struct err err = { 0 };
 
 	const int64_t load_us = now_us(lane);
-	const err_code code = ledger->ops->begin(ledger->ctx, name,
-	                                         starter_progress(lane->starter, name->partition),
-	                                         batch_next_offset(&lane->batch, count),
-	                                         lane->state, &lane->now_ms, &err);
+	const err_code code = ledger->ops->begin(
+		ledger->ctx, name, starter_progress(lane->starter, name->partition),
+		batch_next_offset(&lane->batch, count), lane->state, &lane->now_ms, &err);
 	observe(lane, LANE_LOAD, load_us);
 	if (code == ERR_CONFLICT)
 		lose_partition(lane, &err);
@@ -471,9 +470,8 @@ static void decide_and_commit(struct lane *lane, size_t count)
 	FAULT_POINT("worker_after_decide");
 
 	const int64_t commit_us = now_us(lane);
-	const err_code code = ledger->ops->commit(ledger->ctx, lane->state,
-	                                          batch_items(&lane->batch), count, lane->now_ms,
-	                                          &err);
+	const err_code code = ledger->ops->commit(
+		ledger->ctx, lane->state, batch_items(&lane->batch), count, lane->now_ms, &err);
 	observe(lane, LANE_COMMIT, commit_us);
 	if (code == ERR_OK) {
 		finish(lane, count);
@@ -519,8 +517,8 @@ static void drop_if_revoked(struct lane *lane)
 	if (!lane_is_busy(lane) || source->ops->owns(source->ctx, &lane->batch.source))
 		return;
 	log_info("batch_left_to_next_owner", LOG_INT("lane", lane->config.number),
-	         LOG_INT("partition", lane->batch.source.name.partition),
-	         LOG_INT("messages", (int64_t)batch_count(&lane->batch)));
+		 LOG_INT("partition", lane->batch.source.name.partition),
+		 LOG_INT("messages", (int64_t)batch_count(&lane->batch)));
 	forget_batch(lane);
 }
 
@@ -539,9 +537,9 @@ void lane_turn(struct lane *lane)
 
 	const int64_t pause_ms = lane->retry_at_ms - now_ms(lane);
 	if (pause_ms > 0) {
-		lane->ports.clock.ops->wait_ms(lane->ports.clock.ctx,
-		                               pause_ms < RETRY_SLICE_MS ? pause_ms :
-		                                                           RETRY_SLICE_MS);
+		lane->ports.clock.ops->wait_ms(lane->ports.clock.ctx, pause_ms < RETRY_SLICE_MS
+									      ? pause_ms
+									      : RETRY_SLICE_MS);
 		return;
 	}
 	attempt(lane);

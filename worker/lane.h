@@ -3,11 +3,11 @@
  *
  *   take -> decode -> lock seats -> load -> decide -> commit -> unlock -> report
  *
- * A batch is given up in two cases only: the partition went to another owner, or the fence shows that it
- * did. Nothing else drops it: with the ledger or the dead-letter topic away it is tried again, for ever.
- * Shape    lane_turn is one step of a loop and holds no thread: a simulator can drive many lanes in
- *          one. Everything outside is reached through the small interfaces of lane_ports.
- * Threads  one; lane_is_ledger_up and lane_turned_at_ms from any.
+ * A batch is given up in two cases only: the partition went to another owner, or the fence shows
+ * that it did. Nothing else drops it: with the ledger or the dead-letter topic away it is tried
+ * again, for ever. Shape    lane_turn is one step of a loop and holds no thread: a simulator can
+ * drive many lanes in one. Everything outside is reached through the small interfaces of
+ * lane_ports. Threads  one; lane_is_ledger_up and lane_turned_at_ms from any.
  */
 #pragma once
 
@@ -55,7 +55,7 @@ struct lane;
 
 /* What the ports refer to must outlive the lane. */
 struct lane *lane_new(const struct lane_config *config, const struct lane_ports *ports,
-                      const struct metrics_worker *metrics);
+		      const struct metrics_worker *metrics);
 /* Forgets an unsettled batch: the next owner of its partition takes it. */
 void lane_free(struct lane *lane);
 

@@ -16,26 +16,27 @@
 #include "state.h"
 
 struct ledger_ops {
-	/* Where the partition stands; the first time it is entered, at offset 0, and *ret_fresh is true. */
+	/* Where the partition stands; the first time it is entered, at offset 0, and *ret_fresh is
+	 * true. */
 	err_code (*progress)(void *ctx, const struct partition_name *name, int64_t *ret_next_offset,
-	                     bool *ret_fresh, struct err *err);
+			     bool *ret_fresh, struct err *err);
 	/* Sets it back, for a log that begins anew. ERR_CONFLICT: it is no longer at `from`. */
 	err_code (*rewind)(void *ctx, const struct partition_name *name, int64_t from, int64_t to,
-	                   struct err *err);
+			   struct err *err);
 	/*
-	 * Opens a transaction: moves the partition from old_offset to new_offset, then locks and fills in
-	 * what the state wants; *ret_now_ms is the ledger's time. ERR_CONFLICT: the fence is elsewhere,
-	 * another owner has the partition. After any error there is no transaction.
+	 * Opens a transaction: moves the partition from old_offset to new_offset, then locks and
+	 * fills in what the state wants; *ret_now_ms is the ledger's time. ERR_CONFLICT: the fence
+	 * is elsewhere, another owner has the partition. After any error there is no transaction.
 	 */
 	err_code (*begin)(void *ctx, const struct partition_name *name, int64_t old_offset,
-	                  int64_t new_offset, struct state *state, int64_t *ret_now_ms,
-	                  struct err *err);
+			  int64_t new_offset, struct state *state, int64_t *ret_now_ms,
+			  struct err *err);
 	/*
-	 * Writes the state's changed seats and the items' bookings and log rows, and commits. After any
-	 * error the transaction may have been committed or not: progress tells.
+	 * Writes the state's changed seats and the items' bookings and log rows, and commits. After
+	 * any error the transaction may have been committed or not: progress tells.
 	 */
 	err_code (*commit)(void *ctx, const struct state *state, const struct batch_item *items,
-	                   size_t count, int64_t now_ms, struct err *err);
+			   size_t count, int64_t now_ms, struct err *err);
 	void (*rollback)(void *ctx);
 	/* Whether it can be reached at all, for readiness while there is nothing to do. */
 	err_code (*check)(void *ctx, struct err *err);

@@ -55,7 +55,7 @@ static struct number number(int64_t value)
 /* ---- Progress ---- */
 
 static err_code progress(void *ctx, const struct partition_name *name, int64_t *ret_next_offset,
-                         bool *ret_fresh, struct err *err)
+			 bool *ret_fresh, struct err *err)
 {
 	const struct ledger_pg *const ledger = ctx;
 	const struct number partition = number(name->partition);
@@ -89,7 +89,7 @@ struct fence {
 };
 
 static void fence_init(struct fence *fence, const struct partition_name *name, int64_t from,
-                       int64_t to)
+		       int64_t to)
 {
 	fence->partition = number(name->partition);
 	fence->from = number(from);
@@ -104,14 +104,14 @@ static void fence_init(struct fence *fence, const struct partition_name *name, i
 static err_code check_moved(PGresult *res, const struct fence *fence, struct err *err)
 {
 	if (strcmp(PQcmdTuples(res), "1") != 0)
-		return err_set(err, ERR_CONFLICT, "partition %s is not at offset %s", fence->params[2],
-		               fence->params[3]);
+		return err_set(err, ERR_CONFLICT, "partition %s is not at offset %s",
+			       fence->params[2], fence->params[3]);
 
 	return ERR_OK;
 }
 
 static err_code rewind_to(void *ctx, const struct partition_name *name, int64_t from, int64_t to,
-                          struct err *err)
+			  struct err *err)
 {
 	const struct ledger_pg *const ledger = ctx;
 	struct fence fence;
@@ -144,7 +144,7 @@ static err_code check(void *ctx, struct err *err)
 enum { STEP_BEGIN, STEP_FENCE, STEP_SEATS, STEP_EVENTS, STEP_BOOKINGS, STEP_CLOCK, STEP_COUNT };
 
 static err_code fill(PGresult *const *results, const struct fence *fence, struct state *state,
-                     int64_t *ret_now_ms, struct err *err)
+		     int64_t *ret_now_ms, struct err *err)
 {
 	const err_code code = check_moved(results[STEP_FENCE], fence, err);
 	if (code != ERR_OK)
@@ -153,12 +153,11 @@ static err_code fill(PGresult *const *results, const struct fence *fence, struct
 	*ret_now_ms = strtoll(PQgetvalue(results[STEP_CLOCK], 0, 0), NULL, 10);
 
 	return ledger_rows_fill(state, results[STEP_SEATS], results[STEP_EVENTS],
-	                        results[STEP_BOOKINGS], err);
+				results[STEP_BOOKINGS], err);
 }
 
 static err_code begin(void *ctx, const struct partition_name *name, int64_t old_offset,
-                      int64_t new_offset, struct state *state, int64_t *ret_now_ms,
-                      struct err *err)
+		      int64_t new_offset, struct state *state, int64_t *ret_now_ms, struct err *err)
 {
 	const struct ledger_pg *const ledger = ctx;
 	struct fence fence;
@@ -194,12 +193,12 @@ static err_code begin(void *ctx, const struct partition_name *name, int64_t old_
 /* ---- Commit ---- */
 
 /*
- * The hint to the projector follows the COMMIT, in the same round trip but a transaction of its own:
- * inside, it would hold a lock of the whole server over the fsync, and a full notification queue (one
- * listener that sleeps) would fail every booking.
+ * The hint to the projector follows the COMMIT, in the same round trip but a transaction of its
+ * own: inside, it would hold a lock of the whole server over the fsync, and a full notification
+ * queue (one listener that sleeps) would fail every booking.
  */
 static err_code commit(void *ctx, const struct state *state, const struct batch_item *items,
-                       size_t count, int64_t now_ms, struct err *err)
+		       size_t count, int64_t now_ms, struct err *err)
 {
 	const struct ledger_pg *const ledger = ctx;
 	const struct number now = number(now_ms);
@@ -217,7 +216,7 @@ static err_code commit(void *ctx, const struct state *state, const struct batch_
 		steps[n++] = (struct pg_step){ "write_seats", SQL_WRITE_SEATS, written.seats, 6 };
 	if (written.booking_count > 0) {
 		steps[n++] = (struct pg_step){ "write_bookings", SQL_WRITE_BOOKINGS,
-			                       written.bookings, 9 };
+					       written.bookings, 9 };
 		steps[n++] = (struct pg_step){ "write_log", SQL_WRITE_LOG, written.bookings, 13 };
 	}
 	steps[n++] = (struct pg_step){ "commit", "COMMIT", NULL, 0 };

@@ -9,10 +9,11 @@
 #include <string.h>
 
 /* 5,000 commands of 10 seats with ids of 64 bytes make 7 MB. */
-#define ARRAY_BYTES_MAX (16u << 20)
+#define ARRAY_BYTES_MAX   (16u << 20)
 #define ELEMENT_BYTES_MAX 2048
 
-/* Which array is which parameter: those of write_bookings and write_log, then those of write_seats. */
+/* Which array is which parameter: those of write_bookings and write_log, then those of write_seats.
+ */
 enum {
 	BOOKING_ID,
 	BOOKING_EVENT,
@@ -88,7 +89,7 @@ static err_code close_arrays(struct ledger_rows *rows, size_t count, struct err 
 /* ---- What the batch wants to know ---- */
 
 err_code ledger_rows_wanted(struct ledger_rows *rows, const struct state *state,
-                            struct ledger_wanted *ret, struct err *err)
+			    struct ledger_wanted *ret, struct err *err)
 {
 	struct strbuf *const a = rows->arrays;
 
@@ -105,8 +106,8 @@ err_code ledger_rows_wanted(struct ledger_rows *rows, const struct state *state,
 	const err_code code = close_arrays(rows, 4, err);
 	if (code == ERR_OK)
 		*ret = (struct ledger_wanted){ .seats = { a[0].data, a[1].data },
-			                       .events = { a[2].data },
-			                       .bookings = { a[3].data } };
+					       .events = { a[2].data },
+					       .bookings = { a[3].data } };
 
 	return code;
 }
@@ -120,13 +121,12 @@ static void copy(char *to, size_t size, const char *text)
 
 static err_code fill_seat(struct state *state, const PGresult *rows, int i, struct err *err)
 {
-	struct seat *const seat =
-		state_seat(state, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
+	struct seat *const seat = state_seat(state, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
 	if (!seat)
 		return err_set(err, ERR_INTERNAL, "a seat came that was not asked for");
 	if (!seat_status_parse(PQgetvalue(rows, i, 3), &seat->status))
 		return err_set(err, ERR_INTERNAL, "seat status '%s' is unknown",
-		               PQgetvalue(rows, i, 3));
+			       PQgetvalue(rows, i, 3));
 
 	seat->exists = true;
 	seat->position = (int32_t)strtol(PQgetvalue(rows, i, 2), NULL, 10);
@@ -156,7 +156,7 @@ static err_code fill_booking(struct state *state, const PGresult *rows, int i, s
 }
 
 err_code ledger_rows_fill(struct state *state, const PGresult *seats, const PGresult *events,
-                          const PGresult *bookings, struct err *err)
+			  const PGresult *bookings, struct err *err)
 {
 	for (int i = 0; i < PQntuples(seats); i++) {
 		const err_code code = fill_seat(state, seats, i, err);
@@ -195,7 +195,7 @@ static struct strbuf *element(struct ledger_rows *rows)
 }
 
 static void add_seat_ids(struct ledger_rows *rows, size_t array, const struct command *command,
-                         unsigned which)
+			 unsigned which)
 {
 	struct strbuf *const list = element(rows);
 
@@ -206,7 +206,7 @@ static void add_seat_ids(struct ledger_rows *rows, size_t array, const struct co
 }
 
 static void add_changes(struct ledger_rows *rows, const struct command *command,
-                        const struct outcome *outcome)
+			const struct outcome *outcome)
 {
 	const unsigned count = outcome->verdict == VERDICT_CONFIRMED ? command->seat_count : 0;
 
@@ -248,7 +248,7 @@ static void add_booking(struct ledger_rows *rows, const struct batch_item *item)
 static bool is_transition(const struct batch_item *item)
 {
 	return item->is_command && (item->outcome.verdict == VERDICT_CONFIRMED ||
-	                            item->outcome.verdict == VERDICT_REJECTED);
+				    item->outcome.verdict == VERDICT_REJECTED);
 }
 
 static void add_seat(struct strbuf *a, const struct seat *seat)
@@ -262,8 +262,8 @@ static void add_seat(struct strbuf *a, const struct seat *seat)
 }
 
 err_code ledger_rows_written(struct ledger_rows *rows, const struct state *state,
-                             const struct batch_item *items, size_t count, const char *now,
-                             struct ledger_written *ret, struct err *err)
+			     const struct batch_item *items, size_t count, const char *now,
+			     struct ledger_written *ret, struct err *err)
 {
 	const struct strbuf *const a = rows->arrays;
 	struct ledger_written written = { .seat_count = 0 };

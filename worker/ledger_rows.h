@@ -26,11 +26,11 @@ struct ledger_wanted {
 };
 
 err_code ledger_rows_wanted(struct ledger_rows *rows, const struct state *state,
-                            struct ledger_wanted *ret, struct err *err) _must_check_;
+			    struct ledger_wanted *ret, struct err *err) _must_check_;
 
 /* Enters the rows of the three statements into the state. */
 err_code ledger_rows_fill(struct state *state, const PGresult *seats, const PGresult *events,
-                          const PGresult *bookings, struct err *err) _must_check_;
+			  const PGresult *bookings, struct err *err) _must_check_;
 
 /* Parameters of write_seats, and of write_bookings (9 of them) and write_log (13). */
 struct ledger_written {
@@ -41,5 +41,5 @@ struct ledger_written {
 
 /* now: the decisions' time in ms, as text that outlives *ret. */
 err_code ledger_rows_written(struct ledger_rows *rows, const struct state *state,
-                             const struct batch_item *items, size_t count, const char *now,
-                             struct ledger_written *ret, struct err *err) _must_check_;
+			     const struct batch_item *items, size_t count, const char *now,
+			     struct ledger_written *ret, struct err *err) _must_check_;

@@ -1,9 +1,9 @@
 /*
  * log_position - which message of a partition may be taken next. Pure.
  *
- * A message below the position was taken already: fetched before a change of position, it is skipped. A
- * message above it means a gap, believed only when fetching again from the position that is due shows
- * it again: then the log has nothing there (retention, compaction, a control record).
+ * A message below the position was taken already: fetched before a change of position, it is
+ * skipped. A message above it means a gap, believed only when fetching again from the position that
+ * is due shows it again: then the log has nothing there (retention, compaction, a control record).
  */
 #pragma once
 

@@ -43,7 +43,7 @@ static err_code run(const struct worker_config *config, struct err *err)
 	};
 	_cleanup_(ops_closep) struct ops *ops = NULL;
 	code = ops_open(&config->common, "worker", checks, sizeof(checks) / sizeof(checks[0]),
-	                metrics, set_gauges, &gauges, &ops, err);
+			metrics, set_gauges, &gauges, &ops, err);
 	if (code != ERR_OK)
 		return code;
 	log_info("started", LOG_INT("lanes", config->lanes), LOG_STR("topic", config->kafka_topic));

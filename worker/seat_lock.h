@@ -24,10 +24,10 @@ struct seat_lock_ops {
 	 * locked, until they expire. What is locked already by this lane is locked again.
 	 */
 	err_code (*lock)(void *ctx, const struct partition_name *name, const struct seat *seats,
-	                 size_t count, enum seat_lock_result *ret, struct err *err);
+			 size_t count, enum seat_lock_result *ret, struct err *err);
 	/* Gives back those of the seats that are this lane's. Best effort. */
 	void (*unlock)(void *ctx, const struct partition_name *name, const struct seat *seats,
-	               size_t count);
+		       size_t count);
 };
 
 struct seat_lock {

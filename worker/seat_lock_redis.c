@@ -6,16 +6,17 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define SHA_BYTES_MAX 41
+#define SHA_BYTES_MAX   41
 #define TOPIC_BYTES_MAX 250
 #define OWNER_BYTES_MAX 17
 #define TOKEN_BYTES_MAX (TOPIC_BYTES_MAX + 16 + OWNER_BYTES_MAX)
-#define KEY_BYTES_MAX (sizeof("seatline:lock:{}:") + 2 * IDENT_BYTES_MAX)
-/* Scripts are lost when Redis restarts or is flushed; a second loss within one call is not bad luck. */
+#define KEY_BYTES_MAX   (sizeof("seatline:lock:{}:") + 2 * IDENT_BYTES_MAX)
+/* Scripts are lost when Redis restarts or is flushed; a second loss within one call is not bad
+ * luck. */
 #define ATTEMPTS_MAX 2
 
-/* KEYS[1] the lock; ARGV: own token, "<topic>/<partition>|", expiry in ms. 0 foreign, 1 taken, 2 taken
- * over from another owner of the same partition. */
+/* KEYS[1] the lock; ARGV: own token, "<topic>/<partition>|", expiry in ms. 0 foreign, 1 taken, 2
+ * taken over from another owner of the same partition. */
 static const char LOCK_SCRIPT[] =
 	"local held = redis.call('GET', KEYS[1])\n"
 	"if held and string.sub(held, 1, #ARGV[2]) ~= ARGV[2] then return 0 end\n"
@@ -80,7 +81,7 @@ static err_code load(struct redis *redis, struct script *script, struct err *err
 	if (reply->type != REDIS_REPLY_STRING || reply->len >= SHA_BYTES_MAX) {
 		redis_fail(redis);
 		return err_set(err, ERR_UNAVAILABLE, "redis: SCRIPT LOAD: %s",
-		               reply->type == REDIS_REPLY_ERROR ? reply->str : "no string");
+			       reply->type == REDIS_REPLY_ERROR ? reply->str : "no string");
 	}
 	memcpy(script->sha, reply->str, reply->len);
 	script->sha[reply->len] = '\0';
@@ -99,8 +100,8 @@ struct run {
 static err_code append(const struct run *run, const struct seat *seat, struct err *err)
 {
 	char key[KEY_BYTES_MAX];
-	const int len = snprintf(key, sizeof(key), "seatline:lock:{%s}:%s", seat->event_id,
-	                         seat->seat_id);
+	const int len =
+		snprintf(key, sizeof(key), "seatline:lock:{%s}:%s", seat->event_id, seat->seat_id);
 	assert(len > 0 && (size_t)len < sizeof(key));
 
 	const char *argv[4 + 3] = { "EVALSHA", run->script->sha, "1", key };
@@ -115,7 +116,7 @@ static err_code append(const struct run *run, const struct seat *seat, struct er
  * error, or the connection would be out of step.
  */
 static err_code read_replies(const struct run *run, size_t count, enum seat_lock_result *results,
-                             bool *ret_no_script, struct err *err)
+			     bool *ret_no_script, struct err *err)
 {
 	err_code ret = ERR_OK;
 
@@ -126,12 +127,13 @@ static err_code read_replies(const struct run *run, size_t count, enum seat_lock
 			return code;
 		if (reply->type == REDIS_REPLY_INTEGER) {
 			if (results)
-				results[i] = reply->integer == 0 ? SEAT_LOCK_FOREIGN :
-				             reply->integer == 2 ? SEAT_LOCK_TAKEN_OVER :
-				                                   SEAT_LOCK_TAKEN;
+				results[i] = reply->integer == 0   ? SEAT_LOCK_FOREIGN
+					     : reply->integer == 2 ? SEAT_LOCK_TAKEN_OVER
+								   : SEAT_LOCK_TAKEN;
 			continue;
 		}
-		const char *const text = reply->type == REDIS_REPLY_ERROR ? reply->str : "no number";
+		const char *const text =
+			reply->type == REDIS_REPLY_ERROR ? reply->str : "no number";
 		if (strncmp(text, "NOSCRIPT", strlen("NOSCRIPT")) == 0)
 			*ret_no_script = true;
 		ret = err_set(err, ERR_UNAVAILABLE, "redis: %s", text);
@@ -140,7 +142,7 @@ static err_code read_replies(const struct run *run, size_t count, enum seat_lock
 }
 
 static err_code run_once(const struct run *run, const struct seat *seats, size_t count,
-                         enum seat_lock_result *results, bool *ret_no_script, struct err *err)
+			 enum seat_lock_result *results, bool *ret_no_script, struct err *err)
 {
 	err_code code = load(run->locks->redis, run->script, err);
 	if (code != ERR_OK)
@@ -155,7 +157,7 @@ static err_code run_once(const struct run *run, const struct seat *seats, size_t
 
 /* Running a script again for a seat that already had its turn changes nothing. */
 static err_code run_all(const struct run *run, const struct seat *seats, size_t count,
-                        enum seat_lock_result *results, struct err *err)
+			enum seat_lock_result *results, struct err *err)
 {
 	err_code code = redis_ensure(run->locks->redis, err);
 
@@ -172,16 +174,16 @@ static err_code run_all(const struct run *run, const struct seat *seats, size_t 
 }
 
 static void write_token(const struct seat_lock_redis *locks, const struct partition_name *name,
-                        char buf[static TOKEN_BYTES_MAX], char prefix[static TOKEN_BYTES_MAX])
+			char buf[static TOKEN_BYTES_MAX], char prefix[static TOKEN_BYTES_MAX])
 {
 	(void)snprintf(prefix, TOKEN_BYTES_MAX, "%s/%d|", name->topic, (int)name->partition);
-	const int len = snprintf(buf, TOKEN_BYTES_MAX, "%s/%d|%s", name->topic, (int)name->partition,
-	                         locks->owner);
+	const int len = snprintf(buf, TOKEN_BYTES_MAX, "%s/%d|%s", name->topic,
+				 (int)name->partition, locks->owner);
 	assert(len > 0 && len < (int)TOKEN_BYTES_MAX);
 }
 
 static err_code lock(void *ctx, const struct partition_name *name, const struct seat *seats,
-                     size_t count, enum seat_lock_result *ret, struct err *err)
+		     size_t count, enum seat_lock_result *ret, struct err *err)
 {
 	struct seat_lock_redis *const locks = ctx;
 	char token[TOKEN_BYTES_MAX];
@@ -189,15 +191,15 @@ static err_code lock(void *ctx, const struct partition_name *name, const struct 
 	write_token(locks, name, token, prefix);
 
 	const struct run run = { .locks = locks,
-		                 .script = &locks->lock,
-		                 .argument_count = 3,
-		                 .arguments = { token, prefix, locks->ttl } };
+				 .script = &locks->lock,
+				 .argument_count = 3,
+				 .arguments = { token, prefix, locks->ttl } };
 
 	return run_all(&run, seats, count, ret, err);
 }
 
 static void unlock(void *ctx, const struct partition_name *name, const struct seat *seats,
-                   size_t count)
+		   size_t count)
 {
 	struct seat_lock_redis *const locks = ctx;
 	char token[TOKEN_BYTES_MAX];
@@ -205,9 +207,9 @@ static void unlock(void *ctx, const struct partition_name *name, const struct se
 	write_token(locks, name, token, prefix);
 
 	const struct run run = { .locks = locks,
-		                 .script = &locks->unlock,
-		                 .argument_count = 1,
-		                 .arguments = { token } };
+				 .script = &locks->unlock,
+				 .argument_count = 1,
+				 .arguments = { token } };
 	/* What is not given back expires, or is taken over by the partition's next owner. */
 	(void)run_all(&run, seats, count, NULL, NULL);
 }

@@ -1,12 +1,11 @@
 /*
  * source - where a lane takes messages from: the partitions it owns of an ordered log.
  *
- * Life of a partition: the log assigns it; it is then `unstarted` until the lane has found out where to
- * begin and calls start; from then on take yields its messages in order, without a gap that the log
- * cannot explain; restart makes it unstarted again (the lane re-reads where to begin); the log may take
- * it away in any poll.
- * Shape    an interface: source_kafka in service, memory in tests and simulations.
- * Threads  one lane, one source, one thread.
+ * Life of a partition: the log assigns it; it is then `unstarted` until the lane has found out
+ * where to begin and calls start; from then on take yields its messages in order, without a gap
+ * that the log cannot explain; restart makes it unstarted again (the lane re-reads where to begin);
+ * the log may take it away in any poll. Shape    an interface: source_kafka in service, memory in
+ * tests and simulations. Threads  one lane, one source, one thread.
  */
 #pragma once
 
@@ -17,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SOURCE_HEADERS_MAX 12
+#define SOURCE_HEADERS_MAX    12
 #define SOURCE_PARTITIONS_MAX 1024
 
 /* What partition_progress calls a partition. The strings live as long as the source. */
@@ -57,11 +56,11 @@ struct source_ops {
 	bool (*next_unstarted)(void *ctx, size_t *cursor, struct partition_name *ret);
 	/* The first offset that is stored and the one after the last. ERR_UNAVAILABLE. */
 	err_code (*bounds)(void *ctx, int32_t partition, int64_t *ret_low, int64_t *ret_high,
-	                   struct err *err);
+			   struct err *err);
 	void (*start)(void *ctx, int32_t partition, int64_t offset);
 	void (*restart)(void *ctx, int32_t partition);
-	/* The next messages, 1 to max, of one partition; waits up to wait_ms for the first. False when
-	 * there are none. One batch at a time: the caller releases it before the next take. */
+	/* The next messages, 1 to max, of one partition; waits up to wait_ms for the first. False
+	 * when there are none. One batch at a time: the caller releases it before the next take. */
 	bool (*take)(void *ctx, size_t max, int64_t wait_ms, struct source_batch *ret);
 	void (*release)(void *ctx, struct source_batch *batch);
 	/* Whether the batch's partition is still owned as it was when the batch was taken. */

@@ -15,10 +15,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define TOPIC_BYTES_MAX 250
-#define BOUNDS_WAIT_MS 1000 /* for the watermarks of one partition              */
-#define HOUSEKEEPING_MS 1000
-#define PROBE_WAIT_MS 200 /* for a sign of life while all brokers are away        */
+#define TOPIC_BYTES_MAX     250
+#define BOUNDS_WAIT_MS      1000 /* for the watermarks of one partition              */
+#define HOUSEKEEPING_MS     1000
+#define PROBE_WAIT_MS       200 /* for a sign of life while all brokers are away        */
 #define EVENTS_PER_POLL_MAX 100
 
 struct partition {
@@ -73,7 +73,7 @@ static void add_partition(struct source_kafka *source, int32_t id)
 {
 	if (id >= SOURCE_PARTITIONS_MAX) {
 		log_error("partition_beyond_bound", LOG_INT("partition", id),
-		          LOG_INT("bound", SOURCE_PARTITIONS_MAX));
+			  LOG_INT("bound", SOURCE_PARTITIONS_MAX));
 		return;
 	}
 	rd_kafka_queue_t *const queue = rd_kafka_queue_get_partition(source->rk, source->topic, id);
@@ -90,8 +90,8 @@ static void add_partition(struct source_kafka *source, int32_t id)
 }
 
 /*
- * Has librdkafka fetch each started partition from its position. A new assignment instead of a seek,
- * since it also starts partitions, and messages fetched before it are discarded as outdated.
+ * Has librdkafka fetch each started partition from its position. A new assignment instead of a
+ * seek, since it also starts partitions, and messages fetched before it are discarded as outdated.
  */
 static void reassign(struct source_kafka *source)
 {
@@ -101,8 +101,8 @@ static void reassign(struct source_kafka *source)
 	for (size_t i = 0; i < source->partition_count; i++) {
 		const struct partition *const partition = &source->partitions[i];
 		if (partition->started)
-			rd_kafka_topic_partition_list_add(list, source->topic, partition->id)->offset =
-				partition->position.next;
+			rd_kafka_topic_partition_list_add(list, source->topic, partition->id)
+				->offset = partition->position.next;
 	}
 	const rd_kafka_resp_err_t failure = rd_kafka_assign(source->rk, list);
 	source->misplaced = failure != RD_KAFKA_RESP_ERR_NO_ERROR; /* Then again next turn. */
@@ -128,16 +128,16 @@ static void report_offsets(struct source_kafka *source)
 }
 
 static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event,
-                      rd_kafka_topic_partition_list_t *list, void *opaque)
+		      rd_kafka_topic_partition_list_t *list, void *opaque)
 {
 	struct source_kafka *const source = opaque;
 
 	if (event != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-		log_info("partitions_revoked",
-		         LOG_INT("count", (int64_t)source->partition_count));
+		log_info("partitions_revoked", LOG_INT("count", (int64_t)source->partition_count));
 		report_offsets(source);
 		drop_partitions(source);
-		(void)rd_kafka_assign(rk, NULL); /* Fails only for a fatal error, which is logged. */
+		(void)rd_kafka_assign(rk,
+				      NULL); /* Fails only for a fatal error, which is logged. */
 		return;
 	}
 
@@ -190,7 +190,7 @@ static void measure_lag(struct source_kafka *source)
 		int64_t low = 0;
 		int64_t high = 0;
 		if (rd_kafka_get_watermark_offsets(source->rk, source->topic, partition->id, &low,
-		                                   &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+						   &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
 		    partition->started && high > partition->position.next)
 			lag += high - partition->position.next;
 	}
@@ -232,7 +232,7 @@ static void poll_group(void *ctx)
 		/* Messages come by the partitions' queues: here are only errors. */
 		if (message->err)
 			log_warn("kafka_consumer_event",
-			         LOG_STR("text", rd_kafka_message_errstr(message)));
+				 LOG_STR("text", rd_kafka_message_errstr(message)));
 		rd_kafka_message_destroy(message);
 	}
 	keep_house(source);
@@ -254,8 +254,8 @@ static bool next_unstarted(void *ctx, size_t *cursor, struct partition_name *ret
 		if (partition->started)
 			continue;
 		*ret = (struct partition_name){ .cluster_id = source->cluster_id,
-			                        .topic = source->topic,
-			                        .partition = partition->id };
+						.topic = source->topic,
+						.partition = partition->id };
 		return true;
 	}
 	return false;
@@ -271,7 +271,7 @@ static err_code bounds(void *ctx, int32_t id, int64_t *ret_low, int64_t *ret_hig
 		source->rk, source->topic, id, &low, &high, BOUNDS_WAIT_MS);
 	if (failure)
 		return err_set(err, ERR_UNAVAILABLE, "watermarks of partition %d: %s", (int)id,
-		               rd_kafka_err2str(failure));
+			       rd_kafka_err2str(failure));
 	note_up(source);
 	*ret_low = low;
 	*ret_high = high;
@@ -312,10 +312,10 @@ static void release_raw(struct source_kafka *source, size_t from)
 
 /* An error in place of a message: the fetcher of this partition has stopped, or will try again. */
 static void on_partition_error(struct source_kafka *source, struct partition *partition,
-                               const rd_kafka_message_t *message)
+			       const rd_kafka_message_t *message)
 {
 	log_warn("kafka_partition_error", LOG_INT("partition", partition->id),
-	         LOG_STR("text", rd_kafka_message_errstr(message)));
+		 LOG_STR("text", rd_kafka_message_errstr(message)));
 	/* Our offset is outside the log: look again where to begin. */
 	if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
 	    message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
@@ -323,14 +323,14 @@ static void on_partition_error(struct source_kafka *source, struct partition *pa
 }
 
 static void log_gap(const struct source_kafka *source, const struct partition *partition,
-                    int64_t due, int64_t found)
+		    int64_t due, int64_t found)
 {
 	int64_t low = -1;
 	int64_t high = -1;
 
 	(void)rd_kafka_get_watermark_offsets(source->rk, source->topic, partition->id, &low, &high);
 	log_warn("log_gap", LOG_INT("partition", partition->id), LOG_INT("due", due),
-	         LOG_INT("found", found), LOG_INT("log_begins", low));
+		 LOG_INT("found", found), LOG_INT("log_begins", low));
 }
 
 static bool is_next(struct source_kafka *source, struct partition *partition, int64_t offset)
@@ -386,14 +386,14 @@ static void show(const rd_kafka_message_t *raw, struct source_message *ret)
 	while (ret->header_count < SOURCE_HEADERS_MAX) {
 		struct source_header *const header = &ret->headers[ret->header_count];
 		if (rd_kafka_header_get_all(headers, ret->header_count, &header->name,
-		                            &header->value, &header->len) != 0)
+					    &header->value, &header->len) != 0)
 			break;
 		ret->header_count++;
 	}
 }
 
 static bool take_from(struct source_kafka *source, struct partition *partition, size_t max,
-                      struct source_batch *ret)
+		      struct source_batch *ret)
 {
 	if (!partition->started)
 		return false;
@@ -408,8 +408,8 @@ static bool take_from(struct source_kafka *source, struct partition *partition, 
 		show(source->raw[i], &source->messages[i]);
 	*ret = (struct source_batch){
 		.name = { .cluster_id = source->cluster_id,
-		          .topic = source->topic,
-		          .partition = partition->id },
+			  .topic = source->topic,
+			  .partition = partition->id },
 		.assignment = partition->assignment,
 		.count = source->raw_count,
 		.messages = source->messages,
@@ -434,8 +434,8 @@ static void wait_for_wake(const struct source_kafka *source, int64_t wait_ms)
 	struct pollfd wake = { .fd = source->wake_fd, .events = POLLIN };
 	uint64_t count = 0;
 
-	if (poll(&wake, 1, (int)wait_ms) > 0 &&
-	    read(source->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+	if (poll(&wake, 1, (int)wait_ms) > 0 && read(source->wake_fd, &count, sizeof(count)) < 0 &&
+	    errno != EAGAIN)
 		log_warn("eventfd_read_failed", LOG_INT("errno", errno));
 }
 
@@ -514,13 +514,13 @@ static err_code subscribe(struct source_kafka *source, struct err *err)
 	const rd_kafka_resp_err_t failure = rd_kafka_subscribe(source->rk, list);
 	if (failure)
 		return err_set(err, ERR_INTERNAL, "subscribe to %s: %s", source->topic,
-		               rd_kafka_err2str(failure));
+			       rd_kafka_err2str(failure));
 
 	return ERR_OK;
 }
 
 static err_code connect_source(struct source_kafka *source,
-                               const struct source_kafka_config *config, struct err *err)
+			       const struct source_kafka_config *config, struct err *err)
 {
 	_cleanup_(rd_kafka_conf_destroyp) rd_kafka_conf_t *conf = NULL;
 	const err_code code = source_kafka_conf(config, &conf, err);
@@ -534,7 +534,7 @@ static err_code connect_source(struct source_kafka *source,
 	source->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
 	if (!source->rk)
 		return err_set(err, ERR_INVALID, "kafka consumer: %s", text);
-	conf = NULL; /* rd_kafka_new took it. */
+	conf = NULL;                                  /* rd_kafka_new took it. */
 	(void)rd_kafka_poll_set_consumer(source->rk); /* Cannot fail for a consumer with a group. */
 	source->events = rd_kafka_queue_get_consumer(source->rk);
 	wake_on(source, source->events);
@@ -543,7 +543,7 @@ static err_code connect_source(struct source_kafka *source,
 }
 
 err_code source_kafka_open(const struct source_kafka_config *config, struct source_kafka **ret,
-                           struct err *err)
+			   struct err *err)
 {
 	assert(config && config->batch_max > 0 && ret);
 

@@ -1,11 +1,10 @@
 /*
  * source_kafka - a lane's member of the consumer group.
  *
- * Each owned partition has a queue of its own, so that a batch is of one partition and the partitions
- * have turns. Kafka's stored offsets are written for lag tools and never read.
- * Owns     its consumer.
- * Threads  one lane; source_kafka_is_up and source_kafka_lag from any.
- * Source   librdkafka 2.0.2; the eager protocol (cooperative-sticky had crashes).
+ * Each owned partition has a queue of its own, so that a batch is of one partition and the
+ * partitions have turns. Kafka's stored offsets are written for lag tools and never read. Owns its
+ * consumer. Threads  one lane; source_kafka_is_up and source_kafka_lag from any. Source
+ * librdkafka 2.0.2; the eager protocol (cooperative-sticky had crashes).
  */
 #pragma once
 
@@ -26,8 +25,9 @@ struct source_kafka_config {
 
 /* Does not wait for a broker. */
 err_code source_kafka_open(const struct source_kafka_config *config, struct source_kafka **ret,
-                           struct err *err) _must_check_;
-/* Leaves the group, so that the others need not wait for the time-out; nothing can be taken any more. */
+			   struct err *err) _must_check_;
+/* Leaves the group, so that the others need not wait for the time-out; nothing can be taken any
+ * more. */
 void source_kafka_leave(struct source_kafka *source);
 /* Leaves, if that was not done before. Ignores NULL. */
 void source_kafka_close(struct source_kafka *source);

@@ -3,13 +3,13 @@
 #include <stdio.h>
 
 err_code source_kafka_conf(const struct source_kafka_config *config, rd_kafka_conf_t **ret,
-                           struct err *err)
+			   struct err *err)
 {
 	char session[24];
 	char heartbeat[24];
 	(void)snprintf(session, sizeof(session), "%lld", (long long)config->session_timeout_ms);
 	(void)snprintf(heartbeat, sizeof(heartbeat), "%lld",
-	               (long long)config->session_timeout_ms / 3);
+		       (long long)config->session_timeout_ms / 3);
 	const char *const settings[][2] = {
 		{ "group.id", config->group },
 		{ "session.timeout.ms", session },

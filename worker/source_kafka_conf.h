@@ -5,4 +5,4 @@
 #include "source_kafka.h"
 
 err_code source_kafka_conf(const struct source_kafka_config *config, rd_kafka_conf_t **ret,
-                           struct err *err) _must_check_;
+			   struct err *err) _must_check_;

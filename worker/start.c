@@ -6,8 +6,8 @@ struct start_choice start_choose(int64_t progress, bool fresh, int64_t low, int6
 		return (struct start_choice){ .kind = START_REWOUND, .offset = low };
 	if (progress < low && !fresh)
 		return (struct start_choice){ .kind = START_AFTER_LOSS,
-			                      .offset = low,
-			                      .lost = low - progress };
+					      .offset = low,
+					      .lost = low - progress };
 
 	return (struct start_choice){ .kind = START_AT, .offset = progress < low ? low : progress };
 }

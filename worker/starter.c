@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define RETRY_MS 500
+#define RETRY_MS          500
 #define BEYOND_CONFIRM_MS 5000 /* before a log is believed to have begun anew */
 
 struct standing {
@@ -24,8 +24,8 @@ struct starter {
 	struct standing standings[SOURCE_PARTITIONS_MAX];
 };
 
-struct starter *starter_new(unsigned lane, const struct source *source,
-                            const struct ledger *ledger, const struct metrics_worker *metrics)
+struct starter *starter_new(unsigned lane, const struct source *source, const struct ledger *ledger,
+			    const struct metrics_worker *metrics)
 {
 	struct starter *const starter = calloc(1, sizeof(*starter));
 	assert(starter);
@@ -57,7 +57,7 @@ void starter_note_progress(struct starter *starter, int32_t partition, int64_t n
 }
 
 static err_code set_back(struct starter *starter, const struct partition_name *name, int64_t to,
-                         int64_t now_ms, struct err *err)
+			 int64_t now_ms, struct err *err)
 {
 	struct standing *const standing = &starter->standings[name->partition];
 
@@ -65,22 +65,22 @@ static err_code set_back(struct starter *starter, const struct partition_name *n
 		standing->beyond_since_ms = now_ms;
 	if (now_ms - standing->beyond_since_ms < BEYOND_CONFIRM_MS)
 		return err_set(err, ERR_NOT_FOUND, "progress is past the end of partition %d",
-		               (int)name->partition);
+			       (int)name->partition);
 
-	const err_code code = starter->ledger.ops->rewind(starter->ledger.ctx, name,
-	                                                  standing->progress, to, err);
+	const err_code code =
+		starter->ledger.ops->rewind(starter->ledger.ctx, name, standing->progress, to, err);
 	if (code != ERR_OK)
 		return code;
 	log_error("log_began_anew", LOG_STR("topic", name->topic),
-	          LOG_INT("partition", name->partition), LOG_INT("progress", standing->progress),
-	          LOG_INT("set_back_to", to));
+		  LOG_INT("partition", name->partition), LOG_INT("progress", standing->progress),
+		  LOG_INT("set_back_to", to));
 	standing->progress = to;
 
 	return ERR_OK;
 }
 
 static err_code begin_at(struct starter *starter, const struct partition_name *name, bool fresh,
-                         int64_t now_ms, struct err *err)
+			 int64_t now_ms, struct err *err)
 {
 	const struct source *const source = &starter->source;
 	struct standing *const standing = &starter->standings[name->partition];
@@ -98,13 +98,13 @@ static err_code begin_at(struct starter *starter, const struct partition_name *n
 	}
 	if (choice.kind == START_AFTER_LOSS) {
 		log_error("messages_lost", LOG_STR("topic", name->topic),
-		          LOG_INT("partition", name->partition), LOG_INT("count", choice.lost));
+			  LOG_INT("partition", name->partition), LOG_INT("count", choice.lost));
 		metric_add(starter->metrics->messages_lost, choice.lost);
 	}
 	standing->beyond_since_ms = 0;
 	source->ops->start(source->ctx, name->partition, choice.offset);
 	log_info("partition_started", LOG_INT("lane", starter->lane),
-	         LOG_INT("partition", name->partition), LOG_INT("offset", choice.offset));
+		 LOG_INT("partition", name->partition), LOG_INT("offset", choice.offset));
 
 	return ERR_OK;
 }
@@ -124,9 +124,9 @@ enum starter_view starter_turn(struct starter *starter, int64_t now_ms)
 		bool fresh = false;
 		assert(name.partition >= 0 && name.partition < SOURCE_PARTITIONS_MAX);
 
-		err_code code = ledger->ops->progress(
-			ledger->ctx, &name, &starter->standings[name.partition].progress, &fresh,
-			&err);
+		err_code code = ledger->ops->progress(ledger->ctx, &name,
+						      &starter->standings[name.partition].progress,
+						      &fresh, &err);
 		ret = code == ERR_OK ? STARTER_SAW_LEDGER : STARTER_MISSED_LEDGER;
 		if (code == ERR_OK)
 			code = begin_at(starter, &name, fresh, now_ms, &err);

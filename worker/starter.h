@@ -13,15 +13,15 @@
 
 struct starter;
 
-struct starter *starter_new(unsigned lane, const struct source *source,
-                            const struct ledger *ledger, const struct metrics_worker *metrics);
+struct starter *starter_new(unsigned lane, const struct source *source, const struct ledger *ledger,
+			    const struct metrics_worker *metrics);
 void starter_free(struct starter *starter);
 
 enum starter_view { STARTER_SAW_NOTHING, STARTER_SAW_LEDGER, STARTER_MISSED_LEDGER };
 
 /*
- * Tries each partition that waits to be started; one that cannot be does not keep the others waiting.
- * Answers what that told about the ledger.
+ * Tries each partition that waits to be started; one that cannot be does not keep the others
+ * waiting. Answers what that told about the ledger.
  */
 enum starter_view starter_turn(struct starter *starter, int64_t now_ms);
 

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #define FNV_OFFSET 0xcbf29ce484222325u
-#define FNV_PRIME 0x100000001b3u
+#define FNV_PRIME  0x100000001b3u
 
 static const char *const status_names[SEAT_STATUS_COUNT] = {
 	[SEAT_AVAILABLE] = "available",
@@ -191,13 +191,15 @@ void state_want(struct state *state, const struct command *command)
 	const ssize_t event = claim(&state->event_index, event_slot(state, command->event_id));
 	if (event >= 0) {
 		state->events[event] = (struct known_event){ .exists = false };
-		copy_text(state->events[event].event_id, sizeof(state->events[event].event_id), command->event_id);
+		copy_text(state->events[event].event_id, sizeof(state->events[event].event_id),
+			  command->event_id);
 	}
 	const ssize_t booking =
 		claim(&state->booking_index, booking_slot(state, command->booking_id.text));
 	if (booking >= 0) {
 		state->bookings[booking] = (struct known_booking){ .exists = false };
-		copy_text(state->bookings[booking].booking_id, sizeof(state->bookings[booking].booking_id), command->booking_id.text);
+		copy_text(state->bookings[booking].booking_id,
+			  sizeof(state->bookings[booking].booking_id), command->booking_id.text);
 	}
 }
 

@@ -1,8 +1,9 @@
 /*
- * state - what the decisions of one batch know: the seats, events and bookings that its commands name.
+ * state - what the decisions of one batch know: the seats, events and bookings that its commands
+ * name.
  *
- * The lane first says what it wants (state_want), the ledger fills in what exists, then each decision
- * reads it and is applied to it, so that the next command of the batch sees its effect.
+ * The lane first says what it wants (state_want), the ledger fills in what exists, then each
+ * decision reads it and is applied to it, so that the next command of the batch sees its effect.
  * Shape    a plain value in memory: no I/O, no clock.
  * Owns     its tables, sized once for a number of commands.
  * Threads  one.
@@ -31,7 +32,7 @@ struct seat {
 	int32_t position;
 	enum seat_status status;
 	int64_t version;
-	int64_t hold_expires_ms; /* SEAT_HELD: wall clock of the ledger */
+	int64_t hold_expires_ms;               /* SEAT_HELD: wall clock of the ledger */
 	char booking_id[BOOKING_ID_BYTES_MAX]; /* SEAT_HELD, SEAT_BOOKED: whose */
 	char user_id[IDENT_BYTES_MAX];
 };
@@ -66,7 +67,8 @@ struct state *state_new(size_t commands_max);
 void state_free(struct state *state);
 void state_reset(struct state *state);
 
-/* Adds what the command names, as not existing until the ledger says so. At most commands_max times. */
+/* Adds what the command names, as not existing until the ledger says so. At most commands_max
+ * times. */
 void state_want(struct state *state, const struct command *command);
 
 /* NULL for what was not wanted. */
@@ -75,8 +77,8 @@ struct known_event *state_event(const struct state *state, const char *event_id)
 struct known_booking *state_booking(const struct state *state, const char *booking_id);
 
 /*
- * A fingerprint of what a booking asks for: event, user and seats, in any order of the seats. Add each
- * seat with booking_content_seat.
+ * A fingerprint of what a booking asks for: event, user and seats, in any order of the seats. Add
+ * each seat with booking_content_seat.
  */
 uint64_t booking_content(const char *event_id, const char *user_id);
 uint64_t booking_content_seat(uint64_t content, const char *seat_id);

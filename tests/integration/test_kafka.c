@@ -1,5 +1,6 @@
 /* The Kafka producer on a real broker: acknowledged means stored, and no sender waits for ever. */
 #include "clock.h"
+#include "dead_letter_kafka.h"
 #include "kafka.h"
 #include "log.h"
 #include "services.h"
@@ -13,13 +14,13 @@
 NEEDS_SERVICE("TEST_KAFKA_BROKERS")
 
 #define MESSAGE_TIMEOUT_MS 1000
-#define ACK_WAIT_MS 2500
-#define SENDERS 16
+#define ACK_WAIT_MS        2500
+#define SENDERS            16
 
 static struct err err;
 
 static struct kafka_producer *open_producer(const char *brokers, const char *topic,
-                                            int64_t queue_max)
+					    int64_t queue_max)
 {
 	const struct kafka_producer_config config = {
 		.brokers = brokers,
@@ -41,10 +42,10 @@ static struct kafka_producer *open_producer(const char *brokers, const char *top
 static struct kafka_message message(int32_t partition, const char *value)
 {
 	return (struct kafka_message){ .partition = partition,
-		                       .key = "k",
-		                       .key_len = 1,
-		                       .value = value,
-		                       .value_len = strlen(value) };
+				       .key = "k",
+				       .key_len = 1,
+				       .value = value,
+				       .value_len = strlen(value) };
 }
 
 static int64_t end_of(const char *topic, int partition)
@@ -108,6 +109,33 @@ Test(kafka, refuses_for_good_what_is_too_large)
 	cr_expect_eq(kafka_producer_send(producer, &large, &maybe, &err), ERR_INVALID);
 	cr_expect_not(maybe);
 	cr_expect(kafka_producer_is_up(producer), "the broker is well");
+	kafka_producer_close(producer, 1000);
+}
+
+Test(kafka, stores_a_dead_letter_however_large_the_message_was)
+{
+	const struct fixture_name topic = fixture_name("dlq");
+	const size_t len = 1040000; /* Near the limit of a broker; our headers would not fit. */
+	_cleanup_free_ char *value = calloc(1, len);
+	fixture_topic(topic.text, 1);
+	struct kafka_producer *const producer = open_producer(fixture_brokers(), topic.text, 1000);
+	const struct dead_letter_box box = dead_letter_kafka(producer);
+	const struct partition_name from = { "cluster", "t", 3 };
+	const struct source_message messages[] = {
+		{ .offset = 1, .value = value, .value_len = len, .key = value, .key_len = 9000 },
+		{ .offset = 2, .value = NULL },
+		{ .offset = 3,
+		  .value = "x",
+		  .value_len = 1,
+		  .header_count = 2,
+		  .headers = { { "a", NULL, 0 }, { "b", "\0z", 2 } } },
+	};
+	const struct dead_letter letters[] = { { &messages[0], "too long" },
+					       { &messages[1], "no value" },
+					       { &messages[2], "odd" } };
+
+	cr_expect_eq(box.ops->send(box.ctx, &from, letters, 3, &err), ERR_OK, "%s", err.text);
+	cr_expect_eq(end_of(topic.text, 0), 3);
 	kafka_producer_close(producer, 1000);
 }
 

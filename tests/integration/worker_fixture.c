@@ -18,7 +18,7 @@ struct fixture_name fixture_name(const char *stem)
 	struct fixture_name ret;
 
 	const int len = snprintf(ret.text, sizeof(ret.text), "%s-%d-%" PRId64 "-%d", stem,
-	                         (int)getpid(), clock_wall_ms(), atomic_fetch_add(&count, 1));
+				 (int)getpid(), clock_wall_ms(), atomic_fetch_add(&count, 1));
 	cr_assert(len > 0 && (size_t)len < sizeof(ret.text));
 
 	return ret;
@@ -52,7 +52,7 @@ const char *fixture_sql(struct pg *pg, const char *sql, const char *a, const cha
 	struct err err = { 0 };
 
 	cr_assert_eq(pg_query(pg, NULL, sql, params, count, &res, &err), ERR_OK, "%s: %s", sql,
-	             err.text);
+		     err.text);
 	(void)snprintf(text, sizeof(text), "%s", PQntuples(res) > 0 ? PQgetvalue(res, 0, 0) : "");
 
 	return text;
@@ -68,12 +68,13 @@ void fixture_event(struct pg *pg, const char *event_id, int seats)
 	char count[16];
 	(void)snprintf(count, sizeof(count), "%d", seats);
 
-	(void)fixture_sql(pg, "INSERT INTO events (event_id, name, starts_at) VALUES ($1, 'x', now())",
-	                  event_id, NULL, NULL);
 	(void)fixture_sql(pg,
-	                  "INSERT INTO seats (event_id, seat_id, position)"
-	                  " SELECT $1, 'A' || n, n - 1 FROM generate_series(1, $2::integer) AS n",
-	                  event_id, count, NULL);
+			  "INSERT INTO events (event_id, name, starts_at) VALUES ($1, 'x', now())",
+			  event_id, NULL, NULL);
+	(void)fixture_sql(pg,
+			  "INSERT INTO seats (event_id, seat_id, position)"
+			  " SELECT $1, 'A' || n, n - 1 FROM generate_series(1, $2::integer) AS n",
+			  event_id, count, NULL);
 }
 
 /* ---- Redis ---- */
@@ -107,7 +108,7 @@ static rd_kafka_t *admin_open(rd_kafka_queue_t **ret_queue)
 	struct err err = { 0 };
 
 	cr_assert_eq(kafka_conf_new(fixture_brokers(), "test_worker", &conf, &err), ERR_OK, "%s",
-	             err.text);
+		     err.text);
 	rd_kafka_t *const rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
 	cr_assert(rk, "%s", text);
 	*ret_queue = rd_kafka_queue_new(rk);
@@ -198,14 +199,14 @@ void fixture_produce(const char *topic, int partition, int from, int count)
 	for (int i = 0; i < count; i++) {
 		(void)snprintf(values[i], sizeof(values[i]), "%d", from + i);
 		messages[i] = (struct kafka_message){ .partition = partition,
-			                              .key = "k",
-			                              .key_len = 1,
-			                              .value = values[i],
-			                              .value_len = strlen(values[i]) };
+						      .key = "k",
+						      .key_len = 1,
+						      .value = values[i],
+						      .value_len = strlen(values[i]) };
 	}
 	cr_assert_eq(kafka_producer_open(&config, &producer, &err), ERR_OK, "%s", err.text);
-	cr_assert_eq(kafka_producer_send_all(producer, messages, (size_t)count, &err), ERR_OK,
-	             "%s", err.text);
+	cr_assert_eq(kafka_producer_send_all(producer, messages, (size_t)count, &err), ERR_OK, "%s",
+		     err.text);
 	kafka_producer_close(producer, 1000);
 	free(messages);
 	free(values);
@@ -230,11 +231,11 @@ void fixture_produce_transaction(const char *topic, int partition, int from, int
 	transact(rd_kafka_begin_transaction(rk));
 	for (int i = 0; i < count; i++) {
 		(void)snprintf(text, sizeof(text), "%d", from + i);
-		cr_assert_eq(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic),
-		                               RD_KAFKA_V_PARTITION(partition),
-		                               RD_KAFKA_V_VALUE(text, strlen(text)),
-		                               RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-		                               RD_KAFKA_V_END), 0);
+		cr_assert_eq(rd_kafka_producev(
+				     rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+				     RD_KAFKA_V_VALUE(text, strlen(text)),
+				     RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+			     0);
 	}
 	transact(rd_kafka_commit_transaction(rk, ADMIN_MS));
 	rd_kafka_destroy(rk);

@@ -25,7 +25,8 @@ struct fixture_name fixture_name(const char *stem);
 /* TEST_PG_DSN, connected. A dsn of its own (a proxy's) may be given instead of NULL. */
 struct pg *fixture_pg(const char *dsn, int64_t statement_timeout_ms);
 /* Runs a statement with up to three parameters; the first value of the first row, "" for none. */
-const char *fixture_sql(struct pg *pg, const char *sql, const char *a, const char *b, const char *c);
+const char *fixture_sql(struct pg *pg, const char *sql, const char *a, const char *b,
+			const char *c);
 int64_t fixture_number(struct pg *pg, const char *sql, const char *a);
 /* An event with seats A1, A2, .. */
 void fixture_event(struct pg *pg, const char *event_id, int seats);

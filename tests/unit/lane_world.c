@@ -86,9 +86,9 @@ static bool take(void *ctx, size_t max, int64_t wait_ms, struct source_batch *re
 			continue;
 		world->takes++;
 		*ret = (struct source_batch){ .name = { "cluster", "topic", id },
-			                      .assignment = partition->assignment,
-			                      .count = count,
-			                      .messages = world->messages };
+					      .assignment = partition->assignment,
+					      .count = count,
+					      .messages = world->messages };
 		return true;
 	}
 	world->clock_us += wait_ms * 1000;
@@ -105,8 +105,7 @@ static void release(void *ctx, struct source_batch *batch)
 static bool owns(void *ctx, const struct source_batch *batch)
 {
 	const struct world *const world = ctx;
-	const struct world_partition *const partition =
-		&world->partitions[batch->name.partition];
+	const struct world_partition *const partition = &world->partitions[batch->name.partition];
 
 	return partition->owned && partition->assignment == batch->assignment;
 }
@@ -142,7 +141,7 @@ struct world_seat *world_seat(struct world *world, const char *seat_id)
 }
 
 static err_code lock(void *ctx, const struct partition_name *name, const struct seat *seats,
-                     size_t count, enum seat_lock_result *ret, struct err *err)
+		     size_t count, enum seat_lock_result *ret, struct err *err)
 {
 	struct world *const world = ctx;
 	(void)name;
@@ -160,7 +159,7 @@ static err_code lock(void *ctx, const struct partition_name *name, const struct 
 }
 
 static void unlock(void *ctx, const struct partition_name *name, const struct seat *seats,
-                   size_t count)
+		   size_t count)
 {
 	struct world *const world = ctx;
 	(void)name;
@@ -176,7 +175,7 @@ static const struct seat_lock_ops lock_ops = { .lock = lock, .unlock = unlock };
 /* ---- The ledger ---- */
 
 static err_code progress(void *ctx, const struct partition_name *name, int64_t *ret_next_offset,
-                         bool *ret_fresh, struct err *err)
+			 bool *ret_fresh, struct err *err)
 {
 	struct world *const world = ctx;
 	struct world_partition *const partition = &world->partitions[name->partition];
@@ -192,7 +191,7 @@ static err_code progress(void *ctx, const struct partition_name *name, int64_t *
 }
 
 static err_code rewind_to(void *ctx, const struct partition_name *name, int64_t from, int64_t to,
-                          struct err *err)
+			  struct err *err)
 {
 	struct world *const world = ctx;
 	struct world_partition *const partition = &world->partitions[name->partition];
@@ -228,8 +227,7 @@ static void fill(const struct world *world, struct state *state)
 }
 
 static err_code begin(void *ctx, const struct partition_name *name, int64_t old_offset,
-                      int64_t new_offset, struct state *state, int64_t *ret_now_ms,
-                      struct err *err)
+		      int64_t new_offset, struct state *state, int64_t *ret_now_ms, struct err *err)
 {
 	struct world *const world = ctx;
 
@@ -251,7 +249,7 @@ static err_code begin(void *ctx, const struct partition_name *name, int64_t old_
 }
 
 static void apply(struct world *world, const struct state *state, const struct batch_item *items,
-                  size_t count)
+		  size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (!items[i].is_command || items[i].outcome.verdict > VERDICT_REJECTED)
@@ -275,7 +273,7 @@ static void apply(struct world *world, const struct state *state, const struct b
 }
 
 static err_code commit(void *ctx, const struct state *state, const struct batch_item *items,
-                       size_t count, int64_t now_ms, struct err *err)
+		       size_t count, int64_t now_ms, struct err *err)
 {
 	struct world *const world = ctx;
 	const enum world_commit how = world->next_commit;
@@ -317,7 +315,7 @@ static const struct ledger_ops ledger_ops = {
 /* ---- Dead letters and the clock ---- */
 
 static err_code send_letters(void *ctx, const struct partition_name *from,
-                             const struct dead_letter *letters, size_t count, struct err *err)
+			     const struct dead_letter *letters, size_t count, struct err *err)
 {
 	struct world *const world = ctx;
 	(void)from;
@@ -395,10 +393,10 @@ void world_book(struct world *world, int booking, const char *user, const char *
 	char value[WORLD_VALUE_BYTES_MAX];
 
 	(void)snprintf(value, sizeof(value),
-	               "{\"type\":\"book\",\"bookingId\":\"00000000-0000-8000-8000-%012d\","
-	               "\"eventId\":\"e\",\"seatIds\":[\"%s\"],\"userId\":\"%s\","
-	               "\"requestedAt\":\"2026-03-01T19:30:00.000Z\"}",
-	               booking, seat_id, user);
+		       "{\"type\":\"book\",\"bookingId\":\"00000000-0000-8000-8000-%012d\","
+		       "\"eventId\":\"e\",\"seatIds\":[\"%s\"],\"userId\":\"%s\","
+		       "\"requestedAt\":\"2026-03-01T19:30:00.000Z\"}",
+		       booking, seat_id, user);
 	world_append(world, value);
 }
 
@@ -441,8 +439,9 @@ const char *world_outcomes(const struct world *world)
 	text[0] = '\0';
 	for (size_t i = 0; i < world->booking_count; i++) {
 		const char *const digits = strrchr(world->bookings[i].booking_id, '-') + 1;
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%ld%c ", strtol(digits, NULL, 10),
-		                        world->bookings[i].confirmed ? '+' : '-');
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%ld%c ",
+					strtol(digits, NULL, 10),
+					world->bookings[i].confirmed ? '+' : '-');
 	}
 	return text;
 }

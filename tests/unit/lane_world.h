@@ -1,15 +1,15 @@
 /*
- * lane_world - all that a lane meets, in memory: a log, a ledger, locks, dead letters and a clock that
- * moves only when somebody waits. Faults are switched on in the fields.
+ * lane_world - all that a lane meets, in memory: a log, a ledger, locks, dead letters and a clock
+ * that moves only when somebody waits. Faults are switched on in the fields.
  */
 #pragma once
 
 #include "lane.h"
 
-#define WORLD_MESSAGES_MAX 64
-#define WORLD_PARTITIONS 2
-#define WORLD_SEATS_MAX 8
-#define WORLD_BOOKINGS_MAX 64
+#define WORLD_MESSAGES_MAX    64
+#define WORLD_PARTITIONS      2
+#define WORLD_SEATS_MAX       8
+#define WORLD_BOOKINGS_MAX    64
 #define WORLD_VALUE_BYTES_MAX 512
 
 enum world_commit {
@@ -71,7 +71,8 @@ struct world {
 	struct lane *lane;
 };
 
-/* Partition 0 is owned; event "e" has the seats A1 to A4; a lane takes at most batch_max at once. */
+/* Partition 0 is owned; event "e" has the seats A1 to A4; a lane takes at most batch_max at once.
+ */
 void world_init(struct world *world, size_t batch_max);
 void world_done(struct world *world);
 

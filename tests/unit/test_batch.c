@@ -12,15 +12,14 @@ static const char good[] =
 static struct source_message message(const char *value)
 {
 	return (struct source_message){ .offset = 5,
-		                        .value = value,
-		                        .value_len = value ? strlen(value) : 0 };
+					.value = value,
+					.value_len = value ? strlen(value) : 0 };
 }
 
 static void add_header(struct source_message *to, const char *name, const char *value)
 {
-	to->headers[to->header_count++] = (struct source_header){ .name = name,
-		                                                  .value = value,
-		                                                  .len = strlen(value) };
+	to->headers[to->header_count++] =
+		(struct source_header){ .name = name, .value = value, .len = strlen(value) };
 }
 
 Test(batch, decodes_a_command_with_and_without_the_known_version)
@@ -70,7 +69,7 @@ Test(batch, sets_aside_with_a_reason_what_is_no_command)
 		cr_expect_not(item.is_command, "case %zu", i);
 		cr_expect_neq(item.reason[0], '\0', "case %zu has no reason", i);
 		cr_expect_not_null(strstr(item.reason, cases[i].reason), "case %zu: %s", i,
-		                   item.reason);
+				   item.reason);
 	}
 }
 

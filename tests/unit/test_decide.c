@@ -1,4 +1,5 @@
-/* The rules of the business, in tables: what is confirmed, what is refused and why, and in which order. */
+/* The rules of the business, in tables: what is confirmed, what is refused and why, and in which
+ * order. */
 #include "decide.h"
 #include "state.h"
 
@@ -6,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NOW_MS 1000000
+#define NOW_MS       1000000
 #define COMMANDS_MAX 16
 
 static struct state *state;
@@ -31,7 +32,7 @@ static struct command book(int booking, const char *user, const char *event, con
 	char *rest = list;
 
 	(void)snprintf(ret.booking_id.text, sizeof(ret.booking_id.text),
-	               "00000000-0000-8000-8000-%012d", booking);
+		       "00000000-0000-8000-8000-%012d", booking);
 	(void)snprintf(ret.user_id, sizeof(ret.user_id), "%s", user);
 	(void)snprintf(ret.event_id, sizeof(ret.event_id), "%s", event);
 	(void)snprintf(list, sizeof(list), "%s", seats);
@@ -54,7 +55,8 @@ static void seat_is(const char *seat_id, enum seat_status status, int64_t hold_e
 	seat->hold_expires_ms = hold_expires_ms;
 }
 
-/* Event "e": A1-A3 available, B1 booked, X1 blocked, H1 held, O1 held until before now. Z9 is no seat. */
+/* Event "e": A1-A3 available, B1 booked, X1 blocked, H1 held, O1 held until before now. Z9 is no
+ * seat. */
 static void fill_in(void)
 {
 	if (state_event(state, "e"))
@@ -119,12 +121,11 @@ Test(decide, answers_each_request_with_its_reason_and_the_seats_it_holds_for)
 		const char *const reason = rejection_name(outcome.reason);
 
 		cr_expect_eq(outcome.verdict,
-		             cases[i].reason ? VERDICT_REJECTED : VERDICT_CONFIRMED, "case %zu", i);
+			     cases[i].reason ? VERDICT_REJECTED : VERDICT_CONFIRMED, "case %zu", i);
 		cr_expect_eq(outcome.lost, cases[i].lost, "case %zu: lost %x", i, outcome.lost);
-		cr_expect((!reason && !cases[i].reason) ||
-		                  (reason && cases[i].reason &&
-		                   strcmp(reason, cases[i].reason) == 0),
-		          "case %zu: %s", i, reason ? reason : "no reason");
+		cr_expect((!reason && !cases[i].reason) || (reason && cases[i].reason &&
+							    strcmp(reason, cases[i].reason) == 0),
+			  "case %zu: %s", i, reason ? reason : "no reason");
 	}
 }
 

@@ -1,6 +1,7 @@
 /*
- * What a lane does when the world around it fails, one turn after the other in memory. The promises: an
- * unsettled message is never dropped, a settled one never settled twice, and order is kept.
+ * What a lane does when the world around it fails, one turn after the other in memory. The
+ * promises: an unsettled message is never dropped, a settled one never settled twice, and order is
+ * kept.
  */
 #include "lane_world.h"
 

@@ -27,8 +27,8 @@ Test(lane_start, chooses_by_progress_and_what_the_log_still_holds)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct start_choice choice = start_choose(
-			cases[i].progress, cases[i].fresh, cases[i].low, cases[i].high);
+		const struct start_choice choice = start_choose(cases[i].progress, cases[i].fresh,
+								cases[i].low, cases[i].high);
 
 		cr_expect_eq(choice.kind, cases[i].kind, "case %zu", i);
 		cr_expect_eq(choice.offset, cases[i].offset, "case %zu", i);
@@ -60,7 +60,7 @@ Test(lane_start, takes_each_offset_once_and_believes_a_gap_at_its_second_sight)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		cr_expect_eq(log_position_step(&position, cases[i].offset), cases[i].step,
-		             "case %zu", i);
+			     "case %zu", i);
 		cr_expect_eq(position.next, cases[i].next, "case %zu", i);
 	}
 }
