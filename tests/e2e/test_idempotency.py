@@ -57,7 +57,7 @@ def test_the_same_key_with_another_body_is_refused(stack):
 
 
 def test_the_same_key_for_another_event_is_refused(stack):
-    event, other, key = stack.create_event(1), stack.create_event(1), new_key()
+    (event, other), key = stack.create_events(2, 1), new_key()
     first = stack.booked_id(event, "S1", "anna", Idempotency_Key=key)
     refused(stack.book(other, "S1", "anna", Idempotency_Key=key))
     assert stack.outcome(first)["status"] == "confirmed"

@@ -1,8 +1,9 @@
 """The live channel: what changes is told, in order, and nothing is missed."""
 
+import json
+
 from support.live import EventSource, open_websocket
 from support.wait import wait_for
-import json
 
 SOON = 5  # seconds
 
@@ -87,7 +88,7 @@ def test_a_rejection_changes_no_map_and_tells_nothing(stack):
 
 
 def test_a_subscriber_hears_of_its_own_event_only(stack):
-    event, other = stack.create_event(2), stack.create_event(2)
+    event, other = stack.create_events(2, 2)
     with EventSource(stack.gateway_port, event) as source:
         stack.outcome(stack.booked_id(other, "S1"))
         wait_for(lambda: stack.seat(other, "S1")["status"] == "booked", SOON, "the other's map")

@@ -66,7 +66,8 @@ METRICS = {
     "worker": ["worker_outcomes_total", "worker_step_seconds", "worker_batch_messages",
                "worker_lag_messages", "worker_lock_contention_total",
                "worker_fenced_commits_total", "worker_dead_letters_total"],
-    "projector": ["seatline_projector_lag_seconds"],
+    "projector": ["seatline_projector_lag_seconds", "seatline_projector_step_seconds",
+                  "seatline_projector_documents_written_total"],
     "read-api": ["http_requests_total", "seatline_read_seconds"],
 }
 

@@ -6,7 +6,7 @@ from support.wait import wait_for
 
 
 def test_a_map_has_a_strong_tag_that_changes_with_it_and_with_nothing_else(stack):
-    event, other = stack.create_event(2), stack.create_event(2)
+    event, other = stack.create_events(2, 2)
     path = f"/api/events/{event}"
     first = stack.web.get(path)
     tag = first.header("ETag")
@@ -46,7 +46,7 @@ def test_a_head_request_is_answered_without_body(stack):
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(stack):
-    events = {stack.create_event(1, "paged") for _ in range(7)}
+    events = set(stack.create_events(7, 1, "paged"))
     seen, path, pages = [], "/api/events?limit=3&q=Test+paged", 0
     while path:
         answer = stack.web.get(path)
@@ -62,8 +62,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(stack):
 
 
 def test_a_cursor_that_was_tampered_with_is_refused(stack):
-    for _ in range(2):
-        stack.create_event(1, "paged")
+    stack.create_events(2, 1, "paged")
     link = stack.web.get("/api/events?limit=1").header("Link")
     path = re.match(r"<([^>]+)>", link).group(1)
     assert stack.web.get(path).status == 200

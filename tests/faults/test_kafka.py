@@ -6,7 +6,6 @@ from support.wait import wait_for
 
 REFUSED_S = 3
 BACK_S = 10
-PROGRAMS = ("write-api", "worker", "projector", "read-api")
 
 
 def refused_in_time(stack, event, seat):
@@ -49,7 +48,7 @@ def check_effects(stack, event, accepted, doubtful):
 
 
 def test_without_kafka_requests_are_refused_in_time_and_afterwards_accepted_again(stack):
-    event, probe, pids = stack.create_event(100), stack.create_event(1), program_pids(stack)
+    (event, probe), pids = stack.create_events(2, 100), program_pids(stack)
     accepted = {stack.booked_id(event, f"S{n}"): f"S{n}" for n in range(1, 11)}
     stack["kafka"].kill()
 
@@ -69,7 +68,7 @@ def test_without_kafka_requests_are_refused_in_time_and_afterwards_accepted_agai
 
 
 def test_a_kafka_that_hangs_is_refused_in_time_too(stack):
-    event, probe, pids = stack.create_event(60), stack.create_event(1), program_pids(stack)
+    (event, probe), pids = stack.create_events(2, 60), program_pids(stack)
     accepted = {stack.booked_id(event, "S1"): "S1"}
     stack["kafka"].pause()
     seats = [f"S{n}" for n in range(2, 42)]

@@ -25,7 +25,7 @@ def test_requests_accepted_while_postgresql_is_down_all_reach_their_outcome(stac
 
 
 def test_postgresql_going_away_in_the_middle_of_batches_loses_and_doubles_nothing(stack):
-    events, dead_letters = [stack.create_event(80) for _ in range(4)], stack.kafka_ends(DLQ)
+    events, dead_letters = stack.create_events(4, 80), stack.kafka_ends(DLQ)
     with Load(stack, events, 80) as load:
         for _ in range(2):
             before = len(load.accepted)

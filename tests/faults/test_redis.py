@@ -51,7 +51,7 @@ def without_locks(stack):
 
 
 def test_redis_flushed_over_and_over_changes_nothing(stack):
-    events = [stack.create_event(60) for _ in range(4)]
+    events = stack.create_events(4, 60)
     flushes, done = 0, threading.Event()
     with Load(stack, events, 60) as load:
         redis = stack.redis()

@@ -15,7 +15,7 @@ MARGIN_S = 1
 def drain_s(stack, program):
     """The bound each program promises: DRAIN_MS of its own help."""
     text = stack.program(program, "--help").stdout
-    default = re.search(r"DRAIN_MS\D+?(\d+)", text)
+    default = re.search(r"DRAIN_MS .*; default: (\d+)", text)
     return int(default.group(1)) / 1000
 
 
@@ -34,7 +34,7 @@ def test_each_program_stops_in_time_under_load_and_nobody_notices(stack, program
         stack[name].stop()
         stack[name].start()
     stack.heal()
-    events = [stack.create_event(60) for _ in range(6)]
+    events = stack.create_events(6, 60)
     with Load(stack, events, 60) as load:
         for name in stack.instances(program):
             goal = len(load.accepted) + 50
@@ -51,7 +51,7 @@ def test_each_program_stops_in_time_under_load_and_nobody_notices(stack, program
 
 
 def test_a_write_api_killed_under_load_loses_no_202(stack):
-    events = [stack.create_event(60) for _ in range(4)]
+    events = stack.create_events(4, 60)
     with Load(stack, events, 60) as load:
         for name in stack.instances("write-api") * 2:
             goal = len(load.accepted) + 50

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -96,10 +97,13 @@ class Stack:
         for service in self.services.values():
             if service.is_running:
                 service.resume()
-        for name in reversed(self.instances()):
-            service = self.services.get(name)
-            if service and service.child:  # only we can reap it
-                service.stop()
+        programs = [self.services[n] for n in self.instances() if n in self.services]
+        for program in programs:
+            if program.is_running:
+                program.send(signal.SIGTERM)
+        for program in programs:
+            if program.is_running:
+                program.wait_end(STOP_S)
         self.script("reset", within=STOP_S)
         shutil.rmtree(self.state, ignore_errors=True)
 
@@ -126,9 +130,12 @@ class Stack:
     def start_server(self, name):
         """The way a user would."""
         self.script("up", name)
+        self.__dict__.pop("kafka_admin", None)
 
     def heal(self):
         """Whatever a test before this one left stopped or paused runs again, and is ready."""
+        # A client that saw its broker go may never again find the group's coordinator.
+        self.__dict__.pop("kafka_admin", None)
         for service in self.services.values():
             if service.is_running:
                 service.resume()
@@ -148,8 +155,12 @@ class Stack:
         running = sum(self[name].is_running for name in self.instances("worker"))
 
         def settled():
-            futures = self.kafka_admin.describe_consumer_groups([GROUP], request_timeout=5)
-            group = futures[GROUP].result(10)
+            try:
+                futures = self.kafka_admin.describe_consumer_groups([GROUP], request_timeout=5)
+                group = futures[GROUP].result(10)
+            except confluent_kafka.KafkaException:
+                self.__dict__.pop("kafka_admin", None)
+                raise
             owned = [p for member in group.members for p in member.assignment.topic_partitions]
             return (group.state == confluent_kafka.ConsumerGroupState.STABLE
                     and len(owned) == self.partitions()
@@ -195,7 +206,6 @@ class Stack:
         return AdminClient({"bootstrap.servers": self.kafka_brokers,
                             "reconnect.backoff.max.ms": 200, "log_level": 0})
 
-    @functools.cache
     def partitions(self, topic=TOPIC):
         return len(self.kafka_admin.list_topics(topic, timeout=KAFKA_S).topics[topic].partitions)
 
@@ -252,19 +262,23 @@ class Stack:
     def create_event(self, seats, name="e", blocked=0):
         """An event nobody else uses, with seats S1..Sn, the first of them blocked; answers its id
         once its map is readable."""
-        event_id = f"{name}-{os.getpid()}-{next(_numbers)}"
+        return self.create_events(1, seats, name, blocked)[0]
+
+    def create_events(self, count, seats, name="e", blocked=0):
+        ids = [f"{name}-{os.getpid()}-{next(_numbers)}" for _ in range(count)]
         with self.pg() as connection, connection.transaction():
             connection.execute(
-                "INSERT INTO events (event_id, name, starts_at) VALUES (%s, %s, '2030-01-01Z')",
-                (event_id, f"Test {event_id}"))
+                "INSERT INTO events (event_id, name, starts_at)"
+                " SELECT id, 'Test ' || id, '2030-01-01Z' FROM unnest(%s::text[]) AS id", (ids,))
             connection.execute(
                 "INSERT INTO seats (event_id, seat_id, position, section, row_name, number, status)"
-                " SELECT %s, 'S' || n, n - 1, 'Hall', 'A', n,"
+                " SELECT id, 'S' || n, n - 1, 'Hall', 'A', n,"
                 " CASE WHEN n <= %s THEN 'blocked' ELSE 'available' END"
-                " FROM generate_series(1, %s) AS n", (event_id, blocked, seats))
-        wait_for(lambda: len(self.seat_map(event_id)["seats"]) == seats, 20,
-                 f"the map of {event_id} is readable")
-        return event_id
+                " FROM unnest(%s::text[]) AS id, generate_series(1, %s) AS n", (blocked, ids, seats))
+        for event_id in ids:
+            wait_for(lambda: len(self.seat_map(event_id)["seats"]) == seats, READY_S,
+                     f"the map of {event_id} is readable")
+        return ids
 
     def user(self):
         return f"u{next(self.users)}"
