@@ -132,3 +132,18 @@ bool raw_has_rest(const struct raw_connection *connection)
 {
 	return connection->len > connection->read_to;
 }
+
+void raw_expect_header(const struct raw_answer *answer, const char *name, const char *value)
+{
+	char buf[256];
+
+	raw_header(answer, name, buf, sizeof(buf));
+	cr_expect_str_eq(buf, value, "%s: '%s', expected '%s'", name, buf, value);
+}
+
+void raw_expect_body(const struct raw_answer *answer, const char *body)
+{
+	cr_expect(answer->body_len == strlen(body) &&
+			  memcmp(answer->body, body, answer->body_len) == 0,
+		  "'%.*s' instead of '%s'", (int)answer->body_len, answer->body, body);
+}

@@ -46,3 +46,7 @@ bool raw_has_rest(const struct raw_connection *connection);
 
 /* Copies a header's value, "" when there is none. */
 void raw_header(const struct raw_answer *answer, const char *name, char *buf, size_t size);
+
+/* Fail the test, and let it go on. */
+void raw_expect_header(const struct raw_answer *answer, const char *name, const char *value);
+void raw_expect_body(const struct raw_answer *answer, const char *body);

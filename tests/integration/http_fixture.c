@@ -1,0 +1,93 @@
+#include "http_fixture.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <criterion/criterion.h>
+
+static void echo(void *ctx, const struct http_request *request, struct http_response *response)
+{
+	struct http_fixture *fixture = ctx;
+
+	atomic_fetch_add(&fixture->handled, 1);
+	if (http_not_modified(request, response, "\"7\""))
+		return;
+	strbuf_add_text(&response->body, request->params[0]);
+}
+
+static void take(void *ctx, const struct http_request *request, struct http_response *response)
+{
+	struct http_fixture *fixture = ctx;
+
+	atomic_fetch_add(&fixture->handled, 1);
+	response->status = 202;
+	strbuf_add(&response->body, request->body, request->body_len);
+}
+
+static void large(void *ctx, const struct http_request *request, struct http_response *response)
+{
+	(void)ctx;
+	(void)request;
+	for (size_t i = 0; i < HTTP_FIXTURE_LARGE_BYTES; i++)
+		strbuf_add_char(&response->body, (char)('a' + i % 26));
+}
+
+static void slow(void *ctx, const struct http_request *request, struct http_response *response)
+{
+	struct http_fixture *fixture = ctx;
+
+	(void)request;
+	atomic_fetch_add(&fixture->handled, 1);
+	clock_sleep_ms(HTTP_FIXTURE_SLOW_MS);
+	strbuf_add_text(&response->body, "done");
+}
+
+err_code http_fixture_open_server(struct http_fixture *fixture, int port, struct metrics *metrics,
+				  struct http_server **ret, struct err *err)
+{
+	static const struct http_route routes[] = {
+		{ "GET", "/echo/{id}", echo, HTTP_PLAIN },
+		{ "POST", "/echo/{id}", take, HTTP_PLAIN },
+		{ "POST", "/json", take, HTTP_JSON },
+		{ "GET", "/large", large, HTTP_PLAIN },
+		{ "GET", "/slow", slow, HTTP_PLAIN },
+	};
+	const struct http_config config = {
+		.host = "127.0.0.1",
+		.port = port,
+		.threads = HTTP_FIXTURE_THREADS,
+		.body_bytes_max = HTTP_FIXTURE_BODY_BYTES_MAX,
+		.request_timeout_ms = HTTP_FIXTURE_REQUEST_TIMEOUT_MS,
+		.keep_alive_timeout_ms = HTTP_FIXTURE_KEEP_ALIVE_MS,
+		.service = "test",
+	};
+
+	return http_server_open(&config, routes, sizeof(routes) / sizeof(routes[0]), fixture,
+				metrics, ret, err);
+}
+
+void http_fixture_open(struct http_fixture *fixture)
+{
+	struct err err = { 0 };
+
+	log_open("test_http", LOG_LEVEL_WARN);
+	fixture->metrics = metrics_new();
+	cr_assert_eq(http_fixture_open_server(fixture, 0, fixture->metrics, &fixture->server, &err),
+		     ERR_OK, "%s", err.text);
+	fixture->port = http_server_port(fixture->server);
+	cr_assert_gt(fixture->port, 0);
+	raw_open(&fixture->client, fixture->port);
+}
+
+void http_fixture_close(struct http_fixture *fixture)
+{
+	raw_close(&fixture->client);
+	http_server_close(fixture->server, 0);
+	metrics_free(fixture->metrics);
+}
+
+void http_fixture_reconnect(struct http_fixture *fixture)
+{
+	raw_close(&fixture->client);
+	raw_open(&fixture->client, fixture->port);
+}
