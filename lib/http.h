@@ -41,7 +41,7 @@ struct http_request {
 	const char *query; /* raw, "" when there is none */
 	const char *body;  /* NUL-terminated; may hold NULs before body_len */
 	size_t body_len;
-	char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES_MAX]; /* the {..} of the pattern, percent-decoded */
+	char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES_MAX]; /* of the {..}, decoded */
 	char request_id[REQUEST_ID_BYTES_MAX];
 	char traceparent[TRACEPARENT_BYTES_MAX]; /* "" when none valid was sent */
 	const void *connection;                  /* for http_header */
@@ -52,7 +52,7 @@ struct http_response {
 	const char *content_type;  /* a literal; "application/json" until set */
 	struct strbuf headers;     /* further "Name: value\r\n" lines */
 	struct strbuf body;
-	/* Set by a handler whose request is about one booking: for the request's line in the log. */
+	/* Set by a handler whose request is about one booking: for the request's log line. */
 	char booking_id[HTTP_BOOKING_ID_BYTES_MAX];
 	const char *request_id;    /* the server's: the instance of a problem */
 	unsigned problem_fields;   /* the server's: entries in errors[]       */

@@ -1,8 +1,8 @@
 /*
  * ops - the private port of a program: /livez, /readyz, /metrics.
  *
- * /livez is 200 while the process runs; /readyz names each dependency with its state, and is 503 when
- * one is down or while draining; /metrics is the Prometheus text format.
+ * /livez is 200 while the process runs; /readyz names each dependency with its state, and is 503
+ * when one is down or while draining; /metrics is the Prometheus text format.
  * Threads  a check runs on the ops thread: it reads state that the program keeps, it does no I/O.
  */
 #pragma once
@@ -25,8 +25,8 @@ struct ops_check {
 
 struct ops;
 
-/* `before_metrics` (may be NULL) runs before each render, to set gauges. Adds build and process metrics
- * (start time, resident bytes). */
+/* `before_metrics` (may be NULL) runs before each render, to set gauges. Adds build and process
+ * metrics (start time, resident bytes). */
 err_code ops_open(const struct config_common *config, const char *service,
                   const struct ops_check *checks, size_t count, struct metrics *metrics,
                   void (*before_metrics)(void *ctx), void *ctx, struct ops **ret,

@@ -1,8 +1,8 @@
 /*
  * booking_request - what a client asks for, read from the request's body and headers. Pure.
  *
- * Grammar  {"userId","eventId","seatId"}: each an id (lib/ident.h) as a string, or an integer, which
- *          means its decimal text. Other members are ignored.
+ * Grammar  {"userId","eventId","seatId"}: each an id (lib/ident.h) as a string, or an integer,
+ *          which means its decimal text. Other members are ignored.
  * Errors   ERR_INVALID: not a JSON object; err->text is a sentence for the client.
  *          ERR_CONFLICT: a JSON object, but not a request; *ret_faults says what is wrong with each
  *          member. ERR_UNAVAILABLE: out of memory.

@@ -28,8 +28,8 @@ static const struct config_key KEYS[] = {
 	  "longest wait, in ms, for Kafka's acknowledgement; above KAFKA_MESSAGE_TIMEOUT_MS" },
 	{ "KAFKA_QUEUE_MESSAGES_MAX", CONFIG_INT, CONFIG_PLAIN, FIELD(kafka_queue_messages_max),
 	  "20000", 1, 1000000, "messages under way at once; one more is refused" },
-	{ "BOOKING_ID_KEY", CONFIG_TEXT, CONFIG_SECRET | CONFIG_REQUIRED, FIELD(booking_id_key), NULL,
-	  KEY_HEX_DIGITS, KEY_HEX_DIGITS,
+	{ "BOOKING_ID_KEY", CONFIG_TEXT, CONFIG_SECRET | CONFIG_REQUIRED, FIELD(booking_id_key),
+	  NULL, KEY_HEX_DIGITS, KEY_HEX_DIGITS,
 	  "64 hexadecimal digits, the same as read-api's: marks the booking ids issued here" },
 	{ "REDIS_HOST", CONFIG_TEXT, CONFIG_PLAIN, FIELD(redis_host), "127.0.0.1", 1, 253,
 	  "Redis that remembers idempotency keys; bookings go on without it" },
@@ -43,8 +43,8 @@ static const struct config_key KEYS[] = {
 	  "longest wait, in ms, for each of its answers" },
 	{ "REDIS_RETRY_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(redis_retry_ms), "1000", 0, 60000,
 	  "pause, in ms, after it failed" },
-	{ "IDEMPOTENCY_TTL_S", CONFIG_INT, CONFIG_PLAIN, FIELD(idempotency_ttl_s), "86400", 1, 2592000,
-	  "time, in s, for which the request behind an idempotency key is remembered" },
+	{ "IDEMPOTENCY_TTL_S", CONFIG_INT, CONFIG_PLAIN, FIELD(idempotency_ttl_s), "86400", 1,
+	  2592000, "time, in s, for which the request behind an idempotency key is remembered" },
 };
 /* clang-format on */
 
