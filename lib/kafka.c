@@ -14,6 +14,7 @@
 #define POLL_MS              100
 #define PROBE_EVERY_MS       1000
 #define PROBE_WAIT_MS        500
+#define QUIET_MS             2000 /* without a report nothing is known of the broker */
 #define PURGE_WAIT_MS        1000
 #define TOPIC_BYTES_MAX      250 /* Kafka's limit is 249 */
 #define LOG_WINDOW_MS        10000
@@ -192,9 +193,10 @@ struct kafka_producer {
 	bool polling;
 	atomic_bool stopping;
 	atomic_bool up;
-	atomic_int partitions;  /* 0 until a broker told; kept from then on */
-	pthread_mutex_t probe;  /* held by the one sender that tries while Kafka is away */
-	pthread_mutex_t asking; /* held while the partitions are asked for */
+	atomic_int_fast64_t reported_ms; /* when the last report came, by the monotonic clock */
+	atomic_int partitions;           /* 0 until a broker told; kept from then on */
+	pthread_mutex_t probe;           /* held by the one sender that tries while Kafka is away */
+	pthread_mutex_t asking;          /* held while the partitions are asked for */
 };
 
 static void note_state(struct kafka_producer *producer, bool up)
@@ -226,6 +228,7 @@ static void report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaq
 	/* Close purges what nobody waits for any more: that says nothing about the broker. */
 	if (!atomic_load(&producer->stopping))
 		note_state(producer, stored || is_message_fault(message->err));
+	atomic_store(&producer->reported_ms, clock_monotonic_ms());
 	delivery_settle(message->_private, message->err, maybe);
 }
 
@@ -252,9 +255,16 @@ static err_code ask_partitions(struct kafka_producer *producer, int64_t wait_ms,
 	return ERR_OK;
 }
 
+static bool needs_probe(const struct kafka_producer *producer, int64_t now_ms)
+{
+	return !atomic_load(&producer->up) || atomic_load(&producer->partitions) == 0 ||
+	       now_ms - atomic_load(&producer->reported_ms) > QUIET_MS;
+}
+
 /*
- * Serves the delivery reports. While Kafka is away, or has not yet told the partitions, it also
- * asks now and then by itself: without that, a program taken out of service for not being ready
+ * Serves the delivery reports. While Kafka is away, has not yet told the partitions, or no report
+ * has come for a while, it also asks now and then by itself: without that, a program would call
+ * itself ready until the first request fails; and one taken out of service for not being ready
  * would get no request, so no report, and never be ready again.
  */
 static void *poll_reports(void *ctx)
@@ -265,10 +275,8 @@ static void *poll_reports(void *ctx)
 	while (!atomic_load(&producer->stopping)) {
 		(void)rd_kafka_poll(producer->rk,
 				    POLL_MS); /* The number of events does not matter. */
-		const bool up = atomic_load(&producer->up);
-		if (up && atomic_load(&producer->partitions) > 0)
-			continue;
-		if (clock_monotonic_ms() < probe_at_ms)
+		const int64_t now_ms = clock_monotonic_ms();
+		if (now_ms < probe_at_ms || !needs_probe(producer, now_ms))
 			continue;
 		if (ask_partitions(producer, PROBE_WAIT_MS, NULL) == ERR_OK)
 			note_state(producer, true);

@@ -82,6 +82,6 @@ err_code kafka_producer_send_all(struct kafka_producer *producer,
 				 const struct kafka_message *messages, size_t count,
 				 struct err *err) _must_check_;
 
-/* What the last delivery report said, or the last metadata request, made each second while down;
- * true before the first. */
+/* What the last delivery report said, or the last metadata request, made each second while down or
+ * without reports; true before the first. */
 bool kafka_producer_is_up(const struct kafka_producer *producer);
