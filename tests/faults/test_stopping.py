@@ -97,7 +97,8 @@ def test_a_program_starts_before_its_servers_and_becomes_ready_with_them(stack):
         stack[name].stop()
         stack[name].start()
         wait_for(lambda: stack.ops(name).get("/livez").status == 200, 10, f"{name} lives")
-        assert stack.ops(name).get("/readyz").status == 503, name
+        wait_for(lambda: stack.ops(name).get("/readyz").status == 503, 5,
+                 f"{name} knows that it lacks a server")
     stack.script("up", "kafka", "postgresql", "mongodb")
     for name in ("write-api-0", "worker-0", "projector-0", "read-api-0"):
         wait_for(lambda: stack.is_ready(name), 20, f"{name} is ready")
