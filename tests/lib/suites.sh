@@ -8,6 +8,8 @@ readonly BUILD=$top/.run/build-test
 readonly BUILD_SANITIZED=$top/.run/build-sanitized
 readonly BUILD_FUZZ=$top/.run/build-fuzz
 readonly MESON=/usr/bin/meson
+readonly PYTEST_S_MAX=900      # for one suite, whatever goes wrong in it
+readonly PYTEST_CLEANUP_S=120  # from then on, for its fixtures to stop what they started
 
 # build DIRECTORY [MESON SETUP OPTION...]
 build() {
@@ -138,6 +140,7 @@ pytest_run() {
 		exec env SEATLINE_BUILD_DIR="$BUILD" SEATLINE_STATE_DIR="$PYTEST_STATE" \
 			SEATLINE_PORT_BASE="$PORT_BASE" SEATLINE_GATEWAY_PORT="$GATEWAY_PORT" \
 			SEATLINE_MODE=native REQUIRE_SERVICES=1 PYTHONDONTWRITEBYTECODE=1 \
+			timeout --signal=INT --kill-after="$PYTEST_CLEANUP_S" "$PYTEST_S_MAX" \
 			"$venv/bin/pytest" -p no:cacheprovider --junitxml="$xml" "$suite" "$@"
 }
 
