@@ -19,8 +19,7 @@ def booked(stack, event, count):
 @pytest.mark.parametrize("point", POINTS)
 def test_a_projector_killed_in_the_middle_of_a_batch_loses_nothing(stack, point):
     event = stack.create_event(60)
-    for name in stack.instances("projector"):
-        stack[name].stop()
+    stack.stop(stack.instances("projector"))
     ids = stack.each(lambda n: stack.booked_id(event, f"S{n % 60 + 1}"), range(90))
     stack.wait_settled(ids, 10)
     projector = stack["projector-0"]

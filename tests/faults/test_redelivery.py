@@ -51,8 +51,7 @@ def test_messages_delivered_twice_have_one_effect(stack):
 
 def test_the_same_message_twice_in_one_batch_has_one_effect(stack):
     event, mark = stack.create_event(20), stack.kafka_ends()
-    for name in stack.instances("worker"):
-        stack[name].stop()
+    stack.stop(stack.instances("worker"))
     ids = [stack.booked_id(event, f"S{n}") for n in range(1, 21)]
     messages = [m for m in stack.messages_since(mark) if m.key() == event.encode()]
     stack.produce((m.partition(), m.key(), m.value(), m.headers()) for m in messages * 2)
@@ -86,8 +85,7 @@ def test_offsets_rewound_before_a_restart_have_no_second_effect(stack):
     event, ids, messages = booked_event(stack, 200, REWIND + 50)
     partition, before = messages[0].partition(), effects(stack, event)
     wait_consumed(stack, partition)
-    for name in stack.instances("worker"):
-        stack[name].stop()
+    stack.stop(stack.instances("worker"))
     rewind(stack, partition)
     for name in stack.instances("worker"):
         stack[name].start()

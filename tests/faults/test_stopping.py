@@ -30,9 +30,7 @@ def check_all_settled(stack, load, events):
 def test_each_program_stops_in_time_under_load_and_nobody_notices(stack, program):
     bound = drain_s(stack, program)
     assert 0 < bound <= 30
-    for name in stack.instances(program):  # as our children their status is known
-        stack[name].stop()
-        stack[name].start()
+    stack.restart(stack.instances(program))  # as our children their status is known
     stack.heal()
     events = stack.create_events(6, 60)
     with Load(stack, events, 60) as load:

@@ -97,13 +97,8 @@ class Stack:
         for service in self.services.values():
             if service.is_running:
                 service.resume()
-        programs = [self.services[n] for n in self.instances() if n in self.services]
-        for program in programs:
-            if program.is_running:
-                program.send(signal.SIGTERM)
-        for program in programs:
-            if program.is_running:
-                program.wait_end(STOP_S)
+        self.stop([name for name in self.instances()
+                   if name in self.services and self[name].is_running])
         self.script("reset", within=STOP_S)
         shutil.rmtree(self.state, ignore_errors=True)
 
@@ -131,6 +126,18 @@ class Stack:
         """The way a user would."""
         self.script("up", name)
         self.__dict__.pop("kafka_admin", None)
+
+    def stop(self, names):
+        """All at the same time."""
+        for name in names:
+            self[name].send(signal.SIGTERM)
+        for name in names:
+            self[name].wait_end(STOP_S)
+
+    def restart(self, names):
+        self.stop(names)
+        for name in names:
+            self[name].start()
 
     def heal(self):
         """Whatever a test before this one left stopped or paused runs again, and is ready."""
