@@ -17,17 +17,16 @@ mode() {
 	esac
 }
 
-# The images need the secrets, and no settings but these.
+# compose.yml takes these from the environment, the passwords from the file of secrets.
 docker_prepare() {
 	settings_load
-	state_open
-	secrets_load
 	export SEATLINE_GATEWAY_HOST SEATLINE_GATEWAY_PORT PARTITIONS
 	export WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES
 	gateway_url
 }
 
 compose() {
+	[[ -r $STATE/secrets ]] || die 'nothing was started yet'
 	docker compose --env-file "$STATE/secrets" --file "$ROOT/docker/compose.yml" "$@"
 }
 
@@ -36,6 +35,8 @@ docker_up() {
 	local from to
 
 	now_ms from
+	state_open
+	secrets_load
 	settings_save
 	compose up --detach --build "$@"
 	(($# == 0)) || return 0
@@ -61,5 +62,8 @@ docker_reset() {
 	compose down --volumes --remove-orphans
 	rm -rf -- "$STATE"
 }
+
+docker_verify() { compose run --rm --no-deps projector --verify; }
+docker_rebuild() { compose run --rm --no-deps projector --rebuild; }
 
 docker_env() { die 'in docker mode the servers have no ports here: use docker compose exec'; }

@@ -340,3 +340,19 @@ TEST_REDIS_PASSWORD='$REDIS_ADMIN_PASSWORD'
 TEST_MONGO_URI='mongodb://seatline_admin:$MONGO_ADMIN_PASSWORD@$mongo'
 END
 }
+
+# --- verify, rebuild ---------------------------------------------------------------------------
+
+# projector_command OPTION: a projector of its own; a running one makes way for it.
+projector_command() {
+	service_is_running postgresql && service_is_running mongodb ||
+		die 'postgresql and mongodb have to run: ./start-services.sh up'
+	secrets_load
+	local PROGRAM=projector INDEX=0
+
+	program_environment
+	LOG_LEVEL=${LOG_LEVEL:-warn} exec "$(program_file projector)" "$1"
+}
+
+native_verify() { projector_command --verify; }
+native_rebuild() { projector_command --rebuild; }
