@@ -44,6 +44,8 @@ Usage: ./start-services.sh [command] [name...]
   logs    [name] [-f]: the last log lines; -f follows
   stop    stop everything, or only what is named
   reset   stop, and delete this project's data; downloads and builds stay
+  verify  compare the read model with the write model, and print every difference
+  rebuild make the read model anew from the write model, while everything runs
   env     connection settings of the servers as shell assignments, passwords included
 
 Names: kafka postgresql redis mongodb write-api worker projector read-api nginx;
@@ -68,7 +70,7 @@ main() {
 	(($# == 0)) || shift
 
 	case $command in
-	up | status | logs | stop | reset | env) ;;
+	up | status | logs | stop | reset | verify | rebuild | env) ;;
 	help | -h | --help)
 		usage
 		return
