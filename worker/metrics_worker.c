@@ -8,7 +8,7 @@ static void add_outcomes(struct metrics_worker *ret, struct metrics *metrics)
 		[REJECTION_SEAT_BLOCKED] = "status=\"rejected\",reason=\"seat_blocked\"",
 		[REJECTION_SEAT_TAKEN] = "status=\"rejected\",reason=\"seat_taken\"",
 	};
-	static const char name[] = "worker_outcomes_total";
+	static const char name[] = "seatline_worker_outcomes_total";
 	static const char help[] = "Bookings decided, by outcome.";
 
 	ret->confirmed =
@@ -28,23 +28,24 @@ static void add_phases(struct metrics_worker *ret, struct metrics *metrics)
 	};
 
 	for (int i = 0; i < LANE_PHASE_COUNT; i++)
-		ret->phases[i] = metrics_add_histogram(metrics, "worker_step_seconds", labels[i],
-						       "Duration of each step of a batch.",
-						       METRIC_SECONDS, METRIC_SECONDS_COUNT);
+		ret->phases[i] = metrics_add_histogram(
+			metrics, "seatline_worker_step_seconds", labels[i],
+			"Duration of each step of a batch.", METRIC_SECONDS, METRIC_SECONDS_COUNT);
 }
 
 static void add_locks(struct metrics_worker *ret, struct metrics *metrics)
 {
 	ret->lock_contention =
-		metrics_add_counter(metrics, "worker_lock_contention_total", NULL,
+		metrics_add_counter(metrics, "seatline_worker_lock_contention_total", NULL,
 				    "Attempts cut short by a seat that another partition has.");
 	ret->lock_taken_over =
-		metrics_add_counter(metrics, "worker_lock_taken_over_total", NULL,
+		metrics_add_counter(metrics, "seatline_worker_lock_taken_over_total", NULL,
 				    "Locks taken over from a partition's last owner.");
-	ret->lock_unavailable = metrics_add_counter(metrics, "worker_lock_unavailable_total", NULL,
-						    "Batches that went on without locks.");
+	ret->lock_unavailable =
+		metrics_add_counter(metrics, "seatline_worker_lock_unavailable_total", NULL,
+				    "Batches that went on without locks.");
 	ret->lock_given_up = metrics_add_counter(
-		metrics, "worker_lock_wait_exceeded_total", NULL,
+		metrics, "seatline_worker_lock_wait_exceeded_total", NULL,
 		"Batches that waited LOCK_WAIT_MS for a lock and went on without.");
 }
 
@@ -53,27 +54,28 @@ void metrics_worker_init(struct metrics_worker *ret, struct metrics *metrics)
 	add_outcomes(ret, metrics);
 	add_phases(ret, metrics);
 	add_locks(ret, metrics);
-	ret->duplicates = metrics_add_counter(metrics, "worker_duplicates_total", NULL,
+	ret->duplicates = metrics_add_counter(metrics, "seatline_worker_duplicates_total", NULL,
 					      "Commands that came before and had no effect.");
 	ret->contradictions =
-		metrics_add_counter(metrics, "worker_contradictions_total", NULL,
+		metrics_add_counter(metrics, "seatline_worker_contradictions_total", NULL,
 				    "Commands whose booking id stands for something else.");
-	ret->dead_letters = metrics_add_counter(metrics, "worker_dead_letters_total", NULL,
+	ret->dead_letters = metrics_add_counter(metrics, "seatline_worker_dead_letters_total", NULL,
 						"Messages that could not be decoded.");
-	ret->batch_size = metrics_add_histogram(metrics, "worker_batch_messages", NULL,
+	ret->batch_size = metrics_add_histogram(metrics, "seatline_worker_batch_messages", NULL,
 						"Messages settled by one transaction.",
 						METRIC_SIZES, METRIC_SIZES_COUNT);
-	ret->fenced = metrics_add_counter(metrics, "worker_fenced_commits_total", NULL,
+	ret->fenced = metrics_add_counter(metrics, "seatline_worker_fenced_commits_total", NULL,
 					  "Batches forgotten because the partition had moved on.");
-	ret->in_doubt = metrics_add_counter(metrics, "worker_commits_in_doubt_total", NULL,
+	ret->in_doubt = metrics_add_counter(metrics, "seatline_worker_commits_in_doubt_total", NULL,
 					    "Commits whose answer was lost, settled by reading.");
-	ret->ledger_retries = metrics_add_counter(metrics, "worker_ledger_retries_total", NULL,
-						  "Attempts at PostgreSQL that failed.");
+	ret->ledger_retries = metrics_add_counter(metrics, "seatline_worker_ledger_retries_total",
+						  NULL, "Attempts at PostgreSQL that failed.");
 	ret->dead_letter_retries =
-		metrics_add_counter(metrics, "worker_dead_letter_retries_total", NULL,
+		metrics_add_counter(metrics, "seatline_worker_dead_letter_retries_total", NULL,
 				    "Attempts at the dead-letter topic that failed.");
-	ret->messages_lost = metrics_add_counter(metrics, "worker_messages_lost_total", NULL,
-						 "Messages the log dropped before they were read.");
-	ret->lag = metrics_add_gauge(metrics, "worker_lag_messages", NULL,
+	ret->messages_lost =
+		metrics_add_counter(metrics, "seatline_worker_messages_lost_total", NULL,
+				    "Messages the log dropped before they were read.");
+	ret->lag = metrics_add_gauge(metrics, "seatline_worker_lag_messages", NULL,
 				     "Messages that wait in this worker's partitions.");
 }

@@ -63,9 +63,10 @@ def test_a_program_says_that_it_lives_and_what_it_needs(stack, name, peers):
 METRICS = {
     "write-api": ["http_requests_total", "http_request_seconds", "seatline_accepted_total",
                   "seatline_refused_total"],
-    "worker": ["worker_outcomes_total", "worker_step_seconds", "worker_batch_messages",
-               "worker_lag_messages", "worker_lock_contention_total",
-               "worker_fenced_commits_total", "worker_dead_letters_total"],
+    "worker": ["seatline_worker_outcomes_total", "seatline_worker_step_seconds",
+               "seatline_worker_batch_messages",
+               "seatline_worker_lag_messages", "seatline_worker_lock_contention_total",
+               "seatline_worker_fenced_commits_total", "seatline_worker_dead_letters_total"],
     "projector": ["seatline_projector_lag_seconds", "seatline_projector_step_seconds",
                   "seatline_projector_documents_written_total"],
     "read-api": ["http_requests_total", "seatline_read_seconds"],
@@ -97,9 +98,9 @@ def test_outcomes_are_counted_by_reason(stack):
 
     def counted():
         return (total(stack, "write-api", "seatline_accepted_total"),
-                total(stack, "worker", "worker_outcomes_total", 'status="confirmed"'),
-                total(stack, "worker", "worker_outcomes_total", 'seat_taken'),
-                total(stack, "worker", "worker_outcomes_total", 'seat_not_found'))
+                total(stack, "worker", "seatline_worker_outcomes_total", 'status="confirmed"'),
+                total(stack, "worker", "seatline_worker_outcomes_total", 'seat_taken'),
+                total(stack, "worker", "seatline_worker_outcomes_total", 'seat_not_found'))
 
     before = counted()
     for seat in ("S1", "S1", "S1", "S9"):

@@ -9,7 +9,8 @@ from support.wait import wait_for
 
 
 def rush(stack, event, seats, requests):
-    ids = stack.each(lambda n: stack.booked_id(event, f"S{n % seats + 1}", f"u{n}"), range(requests))
+    ids = stack.each(lambda n: stack.booked_id(event, f"S{n % seats + 1}", f"u{n}"),
+                     range(requests))
     stack.wait_settled(ids, 15)
     stack.assert_sound(event, ids)
     assert len(stack.pg_rows(
@@ -46,7 +47,7 @@ def test_without_redis_bookings_go_on(stack, how):
 
 def without_locks(stack):
     """Batches that went on without Redis."""
-    return sum(stack.metric(name, "worker_lock_unavailable_total")
+    return sum(stack.metric(name, "seatline_worker_lock_unavailable_total")
                for name in stack.instances("worker"))
 
 

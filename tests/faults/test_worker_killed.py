@@ -1,4 +1,4 @@
-"""A worker killed anywhere: nothing lost, nothing twice, and nobody waits for its locks to run out."""
+"""A worker killed anywhere: nothing lost, nothing twice, no wait for its locks to expire."""
 
 import random
 import signal
