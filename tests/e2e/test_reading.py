@@ -22,7 +22,8 @@ def test_a_map_has_a_strong_tag_that_changes_with_it_and_with_nothing_else(stack
     assert stack.web.get(path, {"If-None-Match": '"another"'}).status == 200
 
     stack.outcome(stack.booked_id(event, "S1"))
-    changed = wait_for(lambda: (a := stack.web.get(path, {"If-None-Match": tag})).status == 200 and a,
+    changed = wait_for(
+        lambda: (a := stack.web.get(path, {"If-None-Match": tag})).status == 200 and a,
                        5, "the tag no longer matches")
     assert changed.header("ETag") != tag
     assert changed.json()["counts"]["booked"] == 1

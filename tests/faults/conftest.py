@@ -1,4 +1,4 @@
-"""Fault tests stop, kill and pause parts of the stack: each begins and leaves with all of it running."""
+"""Fault tests stop, kill and pause parts of the stack: each begins and leaves with all running."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Kafka away: requests are refused in time and never falsely accepted; then all goes on by itself."""
+"""Kafka away: requests are refused in time, never falsely accepted; then all goes on by itself."""
 
 import time
 

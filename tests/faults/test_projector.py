@@ -7,7 +7,8 @@ import pytest
 from support.live import EventSource
 from support.wait import wait_for
 
-POINTS = ["after_read", "after_fold", "after_blocks", "after_bookings", "after_events", "after_cursor"]
+POINTS = ["after_read", "after_fold", "after_blocks", "after_bookings", "after_events",
+          "after_cursor"]
 TAKEN_OVER_S = 15
 
 

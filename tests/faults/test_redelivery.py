@@ -1,4 +1,4 @@
-"""Delivery is at least once, the effect exactly once; what cannot be decoded stands in nobody's way."""
+"""Delivery is at least once, the effect exactly once; the undecodable stands in nobody's way."""
 
 import json
 import time

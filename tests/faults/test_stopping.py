@@ -63,7 +63,8 @@ def test_a_write_api_killed_under_load_loses_no_202(stack):
     versions = stack.pg_rows("SELECT max(version) FROM seats WHERE event_id = ANY(%s)", events)
     assert versions == [(1,)]
     doubled = stack.pg_rows(
-        "SELECT booking_id FROM booking_log WHERE event_id = ANY(%s) GROUP BY 1 HAVING count(*) > 1",
+        "SELECT booking_id FROM booking_log WHERE event_id = ANY(%s)"
+        " GROUP BY 1 HAVING count(*) > 1",
         events)
     assert doubled == []
     stack.assert_verified()

@@ -1,4 +1,5 @@
-/* The ledger on a real PostgreSQL: claims, losers, duplicates, the fence, and two lanes at one seat. */
+/* The ledger on a real PostgreSQL: claims, losers, duplicates, the fence, and two lanes at one
+ * seat. */
 #include "batch.h"
 #include "clock.h"
 #include "decide.h"
@@ -199,22 +200,26 @@ Test(ledger, writes_seats_bookings_and_log_in_the_order_of_the_batch)
 	cr_expect_str_eq(of_booking("SELECT (extract(epoch FROM requested_at) * 1000)::bigint"
 	                            " FROM bookings WHERE booking_id = $1::uuid", 1),
 	                 "1772393400123");
-	cr_expect_str_eq(of_booking("SELECT booking_version || booking_seats::text || seat_ids::text"
-	                            " || seat_positions::text || seat_statuses::text ||"
-	                            " seat_versions::text FROM booking_log"
-	                            " WHERE booking_id = $1::uuid", 1),
-	                 "1{A3,A1}{A3,A1}{2,0}{booked,booked}{1,1}");
+	cr_expect_str_eq(
+		of_booking("SELECT booking_version || booking_seats::text || seat_ids::text"
+			   " || seat_positions::text || seat_statuses::text ||"
+			   " seat_versions::text FROM booking_log"
+			   " WHERE booking_id = $1::uuid",
+			   1),
+		"1{A3,A1}{A3,A1}{2,0}{booked,booked}{1,1}");
 	cr_expect_str_eq(of_booking("SELECT status || reason || seats_lost::text || seat_ids::text"
 	                            " FROM booking_log WHERE booking_id = $1::uuid", 2),
 	                 "rejectedseat_taken{A3}{}");
 	cr_expect_eq(count("SELECT count(*) FROM seats WHERE event_id = $1 AND status = 'booked'"
 	                   " AND user_id = 'ann' AND version = 1"), 2);
-	cr_expect_str_eq(fixture_sql(desk.pg,
-	                             "SELECT string_agg(right(booking_id::text, 1), '' ORDER BY seq)"
-	                             " FROM booking_log WHERE left(booking_id::text, 24) = left($1, 24)",
-	                             booking_id(0).text, NULL, NULL), "1234");
-	cr_expect_eq(count("SELECT count(DISTINCT decided_at) FROM booking_log WHERE event_id = $1"),
-	             1);
+	cr_expect_str_eq(
+		fixture_sql(desk.pg,
+			    "SELECT string_agg(right(booking_id::text, 1), '' ORDER BY seq)"
+			    " FROM booking_log WHERE left(booking_id::text, 24) = left($1, 24)",
+			    booking_id(0).text, NULL, NULL),
+		"1234");
+	cr_expect_eq(
+		count("SELECT count(DISTINCT decided_at) FROM booking_log WHERE event_id = $1"), 1);
 }
 
 Test(ledger, gives_a_booking_of_an_earlier_batch_no_second_effect)
@@ -238,7 +243,8 @@ Test(ledger, gives_away_a_hold_that_ran_out_and_not_one_that_has_not)
 {
 	static const char hold[] =
 		"UPDATE seats SET status = 'held', booking_id = gen_random_uuid(), user_id = 'old',"
-		" hold_expires_at = clock_timestamp() + $3::interval WHERE event_id = $1 AND seat_id = $2";
+		" hold_expires_at = clock_timestamp() + $3::interval WHERE event_id = $1 AND "
+		"seat_id = $2";
 	cr_assert_eq(progress(&desk), 0);
 	(void)fixture_sql(desk.pg, hold, event.text, "A1", "-1 ms");
 	(void)fixture_sql(desk.pg, hold, event.text, "A2", "1 minute");
@@ -338,8 +344,8 @@ static void *race_for_seats(void *ctx)
 	for (int i = 0; i < RACES; i++) {
 		char seats[32];
 		const int seat = i % 19 + 1;
-		(void)snprintf(seats, sizeof(seats), racer->number ? "A%d A%d" : "A%2$d A%1$d", seat,
-		               seat + 1);
+		(void)snprintf(seats, sizeof(seats), racer->number ? "A%d A%d" : "A%2$d A%1$d",
+			       seat, seat + 1);
 		reset(at);
 		ask(at, 1000 * (racer->number + 1) + i, racer->number ? "b" : "a", NULL, seats);
 		while (begin(at, i, i + 1) == ERR_UNAVAILABLE)

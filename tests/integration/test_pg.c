@@ -1,4 +1,5 @@
-/* The PostgreSQL adapter on a real server: what each failure is called, and that no wait is for ever. */
+/* The PostgreSQL adapter on a real server: what each failure is called, and that no wait is for
+ * ever. */
 #include "clock.h"
 #include "log.h"
 #include "pg.h"
@@ -63,9 +64,9 @@ Test(pg, carries_any_text_through_an_array_and_back)
 	const char *const params[] = { array.data };
 	_cleanup_(PQclearp) PGresult *res = NULL;
 
-	cr_assert_eq(pg_query(pg, "echo", "SELECT u, $1::text[] FROM unnest($1::text[]) AS u", params,
-	                      1, &res, &err),
-	             ERR_OK, "%s", err.text);
+	cr_assert_eq(pg_query(pg, "echo", "SELECT u, $1::text[] FROM unnest($1::text[]) AS u",
+			      params, 1, &res, &err),
+		     ERR_OK, "%s", err.text);
 	cr_assert_eq((size_t)PQntuples(res), count);
 	const char *cursor = PQgetvalue(res, 0, 1);
 	for (size_t i = 0; i < count; i++) {
@@ -119,7 +120,8 @@ Test(pg, names_failures_by_what_the_caller_may_do)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		cr_assert_eq(pg_ensure(pg, &err), ERR_OK);
-		cr_expect_eq(run(pg, cases[i].sql), cases[i].code, "%s: %s", cases[i].sql, err.text);
+		cr_expect_eq(run(pg, cases[i].sql), cases[i].code, "%s: %s", cases[i].sql,
+			     err.text);
 	}
 	cr_assert_eq(pg_ensure(pg, &err), ERR_OK);
 	cr_expect_eq(run(pg, "SELECT 1"), ERR_OK, "none of these spoils the connection");
@@ -138,8 +140,9 @@ Test(pg, stops_a_pipeline_at_its_first_failure)
 	cr_expect_eq(pg_pipeline(pg, steps, 4, results, &err), ERR_INTERNAL);
 	cr_expect_not_null(strstr(err.text, "22012"), "%s", err.text);
 	pg_rollback(pg);
-	cr_expect_str_eq(fixture_sql(pg, "SELECT to_regclass('pg_temp.one')::text", NULL, NULL, NULL),
-	                 "", "COMMIT was not executed");
+	cr_expect_str_eq(
+		fixture_sql(pg, "SELECT to_regclass('pg_temp.one')::text", NULL, NULL, NULL), "",
+		"COMMIT was not executed");
 }
 
 Test(pg, prepares_again_what_a_failed_pipeline_had_not)
@@ -152,7 +155,8 @@ Test(pg, prepares_again_what_a_failed_pipeline_had_not)
 	_cleanup_(PQclearp) PGresult *res = NULL;
 
 	cr_expect_eq(pg_pipeline(pg, bad, 2, results, &err), ERR_INTERNAL);
-	cr_assert_eq(pg_query(pg, "q_good", "SELECT 7", NULL, 0, &res, &err), ERR_OK, "%s", err.text);
+	cr_assert_eq(pg_query(pg, "q_good", "SELECT 7", NULL, 0, &res, &err), ERR_OK, "%s",
+		     err.text);
 	cr_expect_str_eq(PQgetvalue(res, 0, 0), "7");
 }
 
@@ -204,7 +208,8 @@ Test(pg, notices_a_killed_session_and_opens_a_new_one)
 	cr_expect_eq(run(pg, "SELECT 1"), ERR_UNAVAILABLE, "no silent new session");
 
 	cr_assert_eq(pg_ensure(pg, &err), ERR_OK, "%s", err.text);
-	cr_assert_eq(pg_query(pg, "seven", "SELECT 7", NULL, 0, &res, &err), ERR_OK, "%s", err.text);
+	cr_assert_eq(pg_query(pg, "seven", "SELECT 7", NULL, 0, &res, &err), ERR_OK, "%s",
+		     err.text);
 	cr_expect_str_eq(PQgetvalue(res, 0, 0), "7");
 	pg_free(other);
 }

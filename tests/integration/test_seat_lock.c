@@ -212,7 +212,8 @@ Test(seat_lock, takes_a_whole_batch_in_one_round_trip)
 		(void)snprintf(many[i].seat_id, sizeof(many[i].seat_id), "M%d", i);
 	}
 
-	cr_assert_eq(as.ops->lock(as.ctx, &name, many, MANY, results, &err), ERR_OK, "%s", err.text);
+	cr_assert_eq(as.ops->lock(as.ctx, &name, many, MANY, results, &err), ERR_OK, "%s",
+		     err.text);
 	for (int i = 0; i < MANY; i++)
 		cr_expect_eq(results[i], SEAT_LOCK_TAKEN);
 	as.ops->unlock(as.ctx, &name, many, MANY);

@@ -1,4 +1,5 @@
-/* A lane's consumer on a real broker: begins where it is told, keeps the order, shares and gives back. */
+/* A lane's consumer on a real broker: begins where it is told, keeps the order, shares and gives
+ * back. */
 #include "clock.h"
 #include "log.h"
 #include "services.h"
@@ -241,8 +242,8 @@ Test(source, knows_the_bounds_of_its_log)
 	fixture_drop_before(topic.text, 0, 12);
 	join(&member);
 
-	cr_assert_eq(member.source.ops->bounds(member.source.ctx, 0, &low, &high, &err), ERR_OK, "%s",
-	             err.text);
+	cr_assert_eq(member.source.ops->bounds(member.source.ctx, 0, &low, &high, &err), ERR_OK,
+		     "%s", err.text);
 	cr_expect_eq(low, 12);
 	cr_expect_eq(high, 30);
 	source_kafka_close(member.kafka);
@@ -257,7 +258,8 @@ Test(source, asks_again_where_to_begin_when_its_offset_is_outside_the_log)
 	join(&member);
 	cr_assert(turn_until_owned(&member, 1, NULL, 0));
 
-	/* It was started at 0, which is gone; the broker says so, and the lane is asked once more. */
+	/* It was started at 0, which is gone; the broker says so, and the lane is asked once more.
+	 */
 	member.start_at[0] = 12;
 	cr_assert(turn_until(&member, NULL, 18));
 

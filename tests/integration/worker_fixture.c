@@ -217,6 +217,22 @@ static void transact(rd_kafka_error_t *error)
 	cr_assert_null(error, "%s", rd_kafka_error_string(error));
 }
 
+/* A commit is answered before its record stands in the partition. */
+static void await_end(rd_kafka_t *rk, const char *topic, int partition, int64_t end)
+{
+	const int64_t until_ms = clock_monotonic_ms() + ADMIN_MS;
+	int64_t low = 0;
+	int64_t high = -1;
+
+	while (high < end && clock_monotonic_ms() < until_ms) {
+		clock_sleep_ms(10);
+		cr_assert_eq(rd_kafka_query_watermark_offsets(rk, topic, partition, &low, &high,
+		                                              ADMIN_MS),
+		             0);
+	}
+	cr_assert_eq(high, end);
+}
+
 void fixture_produce_transaction(const char *topic, int partition, int from, int count)
 {
 	rd_kafka_conf_t *conf = NULL;
@@ -238,5 +254,6 @@ void fixture_produce_transaction(const char *topic, int partition, int from, int
 			     0);
 	}
 	transact(rd_kafka_commit_transaction(rk, ADMIN_MS));
+	await_end(rk, topic, partition, from + count + 1);
 	rd_kafka_destroy(rk);
 }

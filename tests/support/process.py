@@ -28,7 +28,7 @@ def start_time(pid):
 
 
 class Process:
-    """What start-services.sh started. start() runs it again with the same arguments and environment;
+    """What start-services.sh started. start() runs it again, same arguments and environment;
     then it is our child, and its exit status is known.
     """
 
@@ -82,7 +82,7 @@ class Process:
         os.kill(self.pid, number)
 
     def wait_end(self, within):
-        """Waits for the process to end; its exit status (negative: the signal) if it is our child."""
+        """Waits for the process to end; its exit status (negative: the signal) if our child."""
         if self.child is not None:
             return self.child.wait(within)
         pid = self.pid

@@ -1,4 +1,4 @@
-"""One Seatline of our own, brought up by start-services.sh: real servers, real programs, nginx in front.
+"""One Seatline of our own, brought up by start-services.sh: real servers, nginx in front.
 
 Everything is below a directory of its own and on ports of its own, and goes away with close().
 """
@@ -281,7 +281,8 @@ class Stack:
                 "INSERT INTO seats (event_id, seat_id, position, section, row_name, number, status)"
                 " SELECT id, 'S' || n, n - 1, 'Hall', 'A', n,"
                 " CASE WHEN n <= %s THEN 'blocked' ELSE 'available' END"
-                " FROM unnest(%s::text[]) AS id, generate_series(1, %s) AS n", (blocked, ids, seats))
+                " FROM unnest(%s::text[]) AS id, generate_series(1, %s) AS n",
+                (blocked, ids, seats))
         for event_id in ids:
             wait_for(lambda: len(self.seat_map(event_id)["seats"]) == seats, READY_S,
                      f"the map of {event_id} is readable")

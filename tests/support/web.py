@@ -1,4 +1,4 @@
-"""An HTTP client for tests: keep-alive, a time-out on everything, no proxy, no retry, no redirect."""
+"""An HTTP client for tests: keep-alive, everything timed out, no proxy, no retry, no redirect."""
 
 import http.client
 import json
