@@ -55,7 +55,7 @@ images_build() {
 base_image() {
 	local container mount mirror
 	mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-		awk '$2 ~ /^bookworm$|^stable$/ && $1 ~ /\/debian\/?$/ { print $1; exit }')
+		awk '$2 ~ /^bookworm$|^stable$/ && $1 ~ /\/debian\/?$/ && !n++ { print $1 }')
 	container=$(image_tool from scratch) || return 1
 	mount=$(image_tool mount "$container") || return 1
 	debootstrap --variant=minbase --include=ca-certificates bookworm "$mount" \

@@ -65,16 +65,17 @@ check() {
 	return 1
 }
 
-# The last line is the one that machines read.
+# The last line is the one that machines read. No head: it would end a sort that still writes, and
+# with pipefail the whole run.
 report_end() {
 	local passed failed
 	passed=$(count pass)
 	failed=$(count fail)
 	printf '\nSlowest sections (s):\n'
-	sort -rn "$work/sections" | head -n 5 | sed 's/^/  /'
+	sort -rn "$work/sections" | awk 'NR <= 5 { print "  " $0 }'
 	printf 'Slowest cases (s):\n'
 	awk -F'\t' '$4 >= 1 { printf "  %s\t%s: %s\n", $4, $2, $3 }' "$results" |
-		sort -rn | head -n 10
+		sort -rn | awk 'NR <= 10'
 	if [ "$failed" -gt 0 ]; then
 		printf 'Failed:\n'
 		awk -F'\t' '$1 == "fail" { printf "  %s: %s\n", $2, $3 }' "$results"

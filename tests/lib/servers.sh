@@ -76,9 +76,8 @@ strays() {
 	for process in /proc/[0-9]*; do
 		pid=${process#/proc/}
 		[ "$pid" -ne "$$" ] || continue
-		if tr '\0' '\n' 2>/dev/null <"$process/cmdline" | grep -qF "$state/" ||
-			tr '\0' '\n' 2>/dev/null <"$process/environ" |
-			grep -qxF "SEATLINE_STATE_DIR=$state"; then
+		if grep -qzF -- "$state/" "$process/cmdline" ||
+			grep -qzxF -- "SEATLINE_STATE_DIR=$state" "$process/environ"; then
 			printf '%s\n' "$pid"
 		fi
 	done 2>/dev/null

@@ -123,7 +123,7 @@ pytest_tests() {
 	servers_down
 	log=$logs/$suite
 	if need_packages "${PACKAGES_PYTEST[@]}" && need_venv; then
-		foreground pytest_run "$log.xml" "$suite" "$@" > >(tee "$log.out") 2>&1 || :
+		foreground pytest_run "$log.xml" "$suite" "$@" > >(tee "$log.out" 9>&-) 2>&1 || :
 		rows pytest "$log.xml" "$log.out"
 	else
 		record fail "packages"
