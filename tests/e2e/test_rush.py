@@ -77,11 +77,11 @@ def test_the_read_model_equals_the_write_model_at_rest(stack, rush):
 
 def test_both_workers_took_part(stack):
     """Many events at once are many partitions, and the partitions belong to both workers."""
-    before = [stack.metric(name, "worker_batch_messages_count")
+    before = [stack.metric(name, "seatline_worker_batch_messages_count")
               for name in stack.instances("worker")]
     events = stack.create_events(24, 2, "spread")
     ids = stack.each(lambda event: stack.booked_id(event, "S1"), events)
     stack.wait_settled(ids, within=20)
-    after = [stack.metric(name, "worker_batch_messages_count")
+    after = [stack.metric(name, "seatline_worker_batch_messages_count")
              for name in stack.instances("worker")]
     assert all(now > then for now, then in zip(after, before)), (before, after)
