@@ -59,7 +59,7 @@ base_image() {
 	container=$(image_tool from scratch) || return 1
 	mount=$(image_tool mount "$container") || return 1
 	debootstrap --variant=minbase --include=ca-certificates bookworm "$mount" \
-		"${mirror:-http://deb.debian.org/debian}" || return 1
+		${mirror:+"$mirror"} || return 1
 	apt-config dump | grep '^Acquire::[a-z]*::Proxy\|^Acquire::Retries' \
 		>"$mount/etc/apt/apt.conf.d/90host" || :
 	if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
