@@ -30,9 +30,20 @@ pg_directory() {
 		return 0
 	fi
 	elsewhere=$PG_ELSEWHERE/seatline-$(printf '%s' "$STATE" | sha256sum | head -c 12)
+	pg_delete_orphan "$elsewhere"
 	install -d -o postgres -g postgres -m 700 -- "$elsewhere"
 	ln -sfn -- "$elsewhere" "$link"
 	say "warning: user postgres cannot enter $STATE: the cluster is in $elsewhere"
+}
+
+# A cluster that nothing links to any more: its state directory, and with it its passwords, was
+# deleted by hand. Nobody can log in to it, and a new one belongs in its place.
+pg_delete_orphan() {
+	[[ -d $1 ]] || return 0
+	[[ -z $(pg_processes "$1/data") ]] ||
+		die "a PostgreSQL of a deleted state directory runs in $1: stop it first"
+	say "warning: the state directory of the cluster in $1 was deleted: this one replaces it"
+	rm -rf -- "$1"
 }
 
 # Where the cluster really is: user postgres may be able to go there, but not along the link.
