@@ -162,8 +162,7 @@ static void back_off(struct lane *lane)
 
 static void ledger_failed(struct lane *lane, const char *doing, const struct err *err)
 {
-	if (err->code == ERR_UNAVAILABLE)
-		note_ledger(lane, false);
+	note_ledger(lane, false);
 	metric_add(lane->metrics->ledger_retries, 1);
 	lane_log_failure(lane->config.number, "ledger_failed", doing, err);
 	back_off(lane);

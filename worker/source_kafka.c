@@ -27,7 +27,7 @@ struct partition {
 	rd_kafka_queue_t *queue;
 	bool started;
 	struct log_position position;
-	int64_t reported; /* settled below this; -1 when nothing is new */
+	int64_t settled, reported; /* durable below this; reported: -1 when nothing is new */
 };
 
 struct source_kafka {
@@ -191,8 +191,8 @@ static void measure_lag(struct source_kafka *source)
 		int64_t high = 0;
 		if (rd_kafka_get_watermark_offsets(source->rk, source->topic, partition->id, &low,
 						   &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-		    partition->started && high > partition->position.next)
-			lag += high - partition->position.next;
+		    partition->started && high > partition->settled)
+			lag += high - partition->settled;
 	}
 	atomic_store(&source->lag, lag);
 }
@@ -214,7 +214,6 @@ static void keep_house(struct source_kafka *source)
 	if (now_ms < source->housekeeping_at_ms)
 		return;
 	source->housekeeping_at_ms = now_ms + HOUSEKEEPING_MS;
-
 	if (!atomic_load(&source->up))
 		probe(source);
 	report_offsets(source);
@@ -286,6 +285,7 @@ static void start(void *ctx, int32_t id, int64_t offset)
 
 	assert(partition && offset >= 0);
 	partition->started = true;
+	partition->settled = offset;
 	partition->position = log_position_at(offset);
 	source->misplaced = true;
 }
@@ -473,7 +473,7 @@ static void report(void *ctx, int32_t id, int64_t next_offset)
 	struct partition *const partition = find(ctx, id);
 
 	if (partition)
-		partition->reported = next_offset;
+		partition->settled = partition->reported = next_offset;
 }
 
 struct source source_kafka_ops(struct source_kafka *source)

@@ -20,6 +20,8 @@ err_code source_kafka_conf(const struct source_kafka_config *config, rd_kafka_co
 		/* An offset outside the log is for the lane to judge, by partition_progress. */
 		{ "auto.offset.reset", "error" },
 		{ "isolation.level", "read_uncommitted" },
+		/* Leaving waits for the last offsets to be stored: well within DRAIN_MS. */
+		{ "socket.timeout.ms", "3000" },
 		{ "fetch.wait.max.ms", "50" },
 		{ "fetch.error.backoff.ms", "100" },
 		/* Memory: at most this much is fetched ahead for each lane. */
