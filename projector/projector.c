@@ -309,11 +309,12 @@ static err_code check(struct projector *projector, struct err *err)
 	if (now_ms < projector->next_check_ms)
 		return ERR_OK;
 
-	err_code code = mongo_said(projector, mongo_ping(projector->mongo, err));
+	/* The lag first: it is what grows while MongoDB is away. */
+	err_code code = measure_lag(projector, err);
+	if (code == ERR_OK)
+		code = mongo_said(projector, mongo_ping(projector->mongo, err));
 	if (code == ERR_OK)
 		code = check_events(projector, err);
-	if (code == ERR_OK)
-		code = measure_lag(projector, err);
 	if (code == ERR_OK)
 		projector->next_check_ms = now_ms + projector->config->events_check_ms;
 	return code;
