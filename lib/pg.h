@@ -5,8 +5,9 @@
  * Threads  one connection, one thread.
  * Errors   ERR_UNAVAILABLE: a new attempt at the whole transaction may pass; the connection is
  *          closed if it broke and the next pg_ensure opens it. ERR_INTERNAL: our statement is
- * wrong. Source   PostgreSQL manual, appendix A "Error Codes" (SQLSTATE classes), chapter 34
- * "libpq".
+ *          wrong.
+ *
+ * Source   PostgreSQL manual, appendix A "Error Codes" (SQLSTATE classes), chapter 34 "libpq".
  */
 #pragma once
 

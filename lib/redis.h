@@ -4,8 +4,9 @@
  *
  * Owns     struct redis owns its connection.
  * Threads  one connection, one thread.
- * Errors   ERR_UNAVAILABLE: down, slow, or within the pause of retry_ms after a failure (then at
- * once). Source   hiredis 0.14.
+ * Errors   ERR_UNAVAILABLE: down, slow, or within the pause of retry_ms after a failure (at once).
+ *
+ * Source   hiredis 0.14.
  */
 #pragma once
 

@@ -3,8 +3,9 @@
  *
  * Shape    an interface: dead_letter_kafka in service, memory in tests and simulations.
  * Errors   ERR_UNAVAILABLE: not all are known to be stored; the caller sends all again. So a letter
- * may be stored twice; its source partition and offset identify it. Source   lib/PROTOCOL.md,
- * "Commands".
+ *          may be stored twice; its source partition and offset identify it.
+ *
+ * Source   lib/PROTOCOL.md, "Commands".
  */
 #pragma once
 

@@ -5,9 +5,12 @@
  *
  * A batch is given up in two cases only: the partition went to another owner, or the fence shows
  * that it did. Nothing else drops it: with the ledger or the dead-letter topic away it is tried
- * again, for ever. Shape    lane_turn is one step of a loop and holds no thread: a simulator can
- * drive many lanes in one. Everything outside is reached through the small interfaces of
- * lane_ports. Threads  one; lane_is_ledger_up and lane_turned_at_ms from any.
+ * again, for ever.
+ *
+ * Shape    lane_turn is one step of a loop and holds no thread: a simulator can drive many lanes in
+ *          one. Everything outside is reached through the small interfaces of lane_ports.
+ *
+ * Threads  one; lane_is_ledger_up and lane_turned_at_ms from any.
  */
 #pragma once
 

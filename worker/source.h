@@ -4,8 +4,10 @@
  * Life of a partition: the log assigns it; it is then `unstarted` until the lane has found out
  * where to begin and calls start; from then on take yields its messages in order, without a gap
  * that the log cannot explain; restart makes it unstarted again (the lane re-reads where to begin);
- * the log may take it away in any poll. Shape    an interface: source_kafka in service, memory in
- * tests and simulations. Threads  one lane, one source, one thread.
+ * the log may take it away in any poll.
+ *
+ * Shape    an interface: source_kafka in service, memory in tests and simulations.
+ * Threads  one lane, one source, one thread.
  */
 #pragma once
 

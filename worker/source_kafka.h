@@ -2,9 +2,11 @@
  * source_kafka - a lane's member of the consumer group.
  *
  * Each owned partition has a queue of its own, so that a batch is of one partition and the
- * partitions have turns. Kafka's stored offsets are written for lag tools and never read. Owns its
- * consumer. Threads  one lane; source_kafka_is_up and source_kafka_lag from any. Source
- * librdkafka 2.0.2; the eager protocol (cooperative-sticky had crashes).
+ * partitions have turns. Kafka's stored offsets are written for lag tools and never read.
+ *
+ * Owns     its consumer.
+ * Threads  one lane; source_kafka_is_up and source_kafka_lag from any.
+ * Source   librdkafka 2.0.2; the eager protocol (cooperative-sticky had crashes).
  */
 #pragma once
 

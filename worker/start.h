@@ -4,10 +4,11 @@
  * partition_progress is the truth; what the log still holds, low to high, may contradict it:
  *   progress within                 begin there
  *   progress below low, fresh       a log older than this ledger: begin at low
- *   progress below low              the log dropped messages before they were read: begin at low,
- * loudly progress above high             the log began anew: set progress back to low. Booking ids
- * make processing again harmless. Only once it has been so for a while: a broker that just became
- * leader may not know its end yet.
+ *   progress below low              messages were dropped unread: begin at low, loudly
+ *   progress above high             the log began anew: set progress back to low
+ *
+ * Booking ids make processing again harmless. Progress is set back only once it has been past the
+ * end for a while: a broker that just became leader may not know its end yet.
  */
 #pragma once
 
