@@ -7,7 +7,7 @@
 
 /* clang-format off */
 static const struct config_key KEYS[] = {
-	CONFIG_KEYS_COMMON(struct write_api_config, common, "9081", "10000"),
+	CONFIG_KEYS_COMMON(struct write_api_config, common, "9081", "15000"),
 	{ "HTTP_HOST", CONFIG_TEXT, CONFIG_PLAIN, FIELD(http_host), "127.0.0.1", 1, 64,
 	  "address to serve on; the gateway is the only client meant to reach it" },
 	{ "HTTP_PORT", CONFIG_INT, CONFIG_PLAIN, FIELD(http_port), "8081", 1, PORT_MAX,
