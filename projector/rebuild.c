@@ -23,7 +23,7 @@ struct rewrite {
 	bool is_first;            /* nothing was written yet */
 	char after[ID_BYTES_MAX]; /* last id of the bulk before */
 	char last[ID_BYTES_MAX];  /* last id of this bulk       */
-	bson_t ids;
+	bson_t *ids;              /* of this bulk */
 	uint32_t count;
 	struct bulk bulk;
 	int64_t written;
@@ -33,14 +33,14 @@ struct rewrite {
 static void begin_bulk(struct rewrite *rewrite)
 {
 	bulk_open(&rewrite->bulk, rewrite->rebuild->mongo, rewrite->collection);
-	bson_init(&rewrite->ids);
+	rewrite->ids = bson_new();
 	rewrite->count = 0;
 }
 
 static void end_bulk(struct rewrite *rewrite)
 {
 	bulk_done(&rewrite->bulk);
-	bson_destroy(&rewrite->ids);
+	bson_destroy(rewrite->ids);
 }
 
 static void rewrite_init(struct rewrite *rewrite, const struct rebuild *rebuild,
@@ -64,7 +64,7 @@ static err_code delete_between(struct rewrite *rewrite, bool is_end, struct err 
 		BSON_APPEND_UTF8(&range, "$gt", rewrite->after);
 	if (!is_end)
 		BSON_APPEND_UTF8(&range, "$lte", rewrite->last);
-	BSON_APPEND_ARRAY(&range, "$nin", &rewrite->ids);
+	BSON_APPEND_ARRAY(&range, "$nin", rewrite->ids);
 	bson_append_document_end(filter, &range);
 	return bulk_delete(&rewrite->bulk, filter, err);
 }
@@ -105,7 +105,7 @@ static err_code rewrite_add(struct rewrite *rewrite, const char *id, const bson_
 	if (code != ERR_OK)
 		return code;
 	bson_uint32_to_string(rewrite->count++, &key, buf, sizeof(buf));
-	BSON_APPEND_UTF8(&rewrite->ids, key, id);
+	BSON_APPEND_UTF8(rewrite->ids, key, id);
 	(void)snprintf(rewrite->last, sizeof(rewrite->last), "%s", id);
 
 	return rewrite->count == rewrite->bulk_max ? flush(rewrite, false, err) : ERR_OK;
