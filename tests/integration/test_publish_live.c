@@ -22,7 +22,7 @@ NEEDS_SERVICE("TEST_MONGO_URI")
 
 #define START_MS           5000
 #define MESSAGES_BYTES_MAX (256u << 10)
-#define NGINX              "/usr/sbin/nginx"
+#define SETPRIV            "/usr/bin/setpriv"
 #define NCHAN              "/usr/lib/nginx/modules/ngx_nchan_module.so"
 
 extern char **environ;
@@ -94,11 +94,16 @@ static bool answers(void)
 
 static void nginx_start(void)
 {
-	char program[] = NGINX;
+	/* A test that crashes leaves no server behind. */
+	char program[] = SETPRIV;
+	char death_flag[] = "--pdeathsig";
+	char death_signal[] = "TERM";
+	char server[] = "/usr/sbin/nginx";
 	char prefix_flag[] = "-p";
 	char conf_flag[] = "-c";
 	char conf[] = "nginx.conf";
-	char *const argv[] = { program, prefix_flag, nginx.directory, conf_flag, conf, NULL };
+	char *const argv[] = { program,         death_flag, death_signal, server, prefix_flag,
+			       nginx.directory, conf_flag,  conf,         NULL };
 	const int64_t deadline_ms = clock_monotonic_ms() + START_MS;
 
 	posix_spawnattr_t attributes;
@@ -106,7 +111,7 @@ static void nginx_start(void)
 	/* A process group of its own, to stop its worker with it. */
 	cr_assert_eq(posix_spawnattr_init(&attributes), 0);
 	cr_assert_eq(posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP), 0);
-	cr_assert_eq(posix_spawn(&nginx.pid, NGINX, NULL, &attributes, argv, environ), 0);
+	cr_assert_eq(posix_spawn(&nginx.pid, SETPRIV, NULL, &attributes, argv, environ), 0);
 	cr_assert_eq(posix_spawnattr_destroy(&attributes), 0);
 	while (!answers()) {
 		cr_assert_lt(clock_monotonic_ms(), deadline_ms, "nginx does not start, see %s",
