@@ -236,39 +236,75 @@ static err_code read_known(struct mongo *mongo, const PGresult *page, bool *know
 						   : ERR_OK;
 }
 
-static err_code write_unknown(struct pg *pg, struct mongo *mongo, const PGresult *page,
-			      int64_t *written, struct err *err)
-{
-	bool known[EVENT_VERSIONS_PAGE] = { false };
-	err_code code = read_known(mongo, page, known, err);
+/* What is done with an event that MongoDB lacks; *count grows by those that it concerns. */
+typedef err_code handle_unknown(struct pg *pg, struct mongo *mongo, const char *event_id,
+				int64_t *count, struct err *err);
 
-	for (int i = 0; i < PQntuples(page) && code == ERR_OK; i++) {
-		bool exists = false;
-		if (known[i])
-			continue;
-		code = maps_write_event(pg, mongo, PQgetvalue(page, i, 0), &exists, err);
-		*written += code == ERR_OK && exists;
+static err_code each_unknown(struct pg *pg, struct mongo *mongo, handle_unknown *handle,
+			     int64_t *count, struct err *err)
+{
+	char after[IDENT_BYTES_MAX] = "";
+
+	for (int rows = EVENT_VERSIONS_PAGE; rows == EVENT_VERSIONS_PAGE;) {
+		bool known[EVENT_VERSIONS_PAGE] = { false };
+		_cleanup_(PQclearp) PGresult *page = NULL;
+		err_code code = write_model_event_versions(pg, after, &page, err);
+		if (code == ERR_OK)
+			code = read_known(mongo, page, known, err);
+		if (code != ERR_OK)
+			return code;
+
+		rows = PQntuples(page);
+		for (int i = 0; i < rows && code == ERR_OK; i++)
+			if (!known[i])
+				code = handle(pg, mongo, PQgetvalue(page, i, 0), count, err);
+		if (code != ERR_OK)
+			return code;
+		if (rows > 0)
+			(void)snprintf(after, sizeof(after), "%s", PQgetvalue(page, rows - 1, 0));
 	}
+	return ERR_OK;
+}
+
+static err_code write_unknown(struct pg *pg, struct mongo *mongo, const char *event_id,
+			      int64_t *count, struct err *err)
+{
+	bool exists = false;
+	const err_code code = maps_write_event(pg, mongo, event_id, &exists, err);
+
+	*count += code == ERR_OK && exists;
+	return code;
+}
+
+static err_code count_unknown(struct pg *pg, struct mongo *mongo, const char *event_id,
+			      int64_t *count, struct err *err)
+{
+	(void)pg;
+	(void)mongo;
+	(void)event_id;
+	(void)err;
+
+	(*count)++;
+	return ERR_OK;
+}
+
+err_code maps_lack_events(struct pg *pg, struct mongo *mongo, bool *ret_lack, struct err *err)
+{
+	int64_t count = 0;
+
+	const err_code code = each_unknown(pg, mongo, count_unknown, &count, err);
+	if (code == ERR_OK)
+		*ret_lack = count > 0;
 	return code;
 }
 
 err_code maps_write_new_events(struct pg *pg, struct mongo *mongo, int64_t *ret_written,
 			       struct err *err)
 {
-	char after[IDENT_BYTES_MAX] = "";
-	int64_t written = 0;
+	int64_t count = 0;
 
-	for (int count = EVENT_VERSIONS_PAGE; count == EVENT_VERSIONS_PAGE;) {
-		_cleanup_(PQclearp) PGresult *page = NULL;
-		err_code code = write_model_event_versions(pg, after, &page, err);
-		if (code == ERR_OK)
-			code = write_unknown(pg, mongo, page, &written, err);
-		if (code != ERR_OK)
-			return code;
-		count = PQntuples(page);
-		if (count > 0)
-			(void)snprintf(after, sizeof(after), "%s", PQgetvalue(page, count - 1, 0));
-	}
-	*ret_written = written;
-	return ERR_OK;
+	const err_code code = each_unknown(pg, mongo, write_unknown, &count, err);
+	if (code == ERR_OK)
+		*ret_written = count;
+	return code;
 }

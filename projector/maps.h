@@ -15,6 +15,10 @@
 err_code maps_write_event(struct pg *pg, struct mongo *mongo, const char *event_id,
                           bool *ret_exists, struct err *err) _must_check_;
 
+/* Whether MongoDB lacks an event, or has it in an older version. */
+err_code maps_lack_events(struct pg *pg, struct mongo *mongo, bool *ret_lack,
+                          struct err *err) _must_check_;
+
 /*
  * Writes each event that MongoDB lacks or has in an older version. Answers how many were written,
  * in *ret_written.

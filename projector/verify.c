@@ -4,7 +4,7 @@
 #include "clock.h"
 #include "difference.h"
 #include "documents.h"
-#include "log.h"
+#include "maps.h"
 #include "state.h"
 #include "write_model.h"
 
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define WAIT_STEP_MS    50
+#define EVENTS_WAIT_MS  3000 /* longer than projectors look for new events, by default */
 #define WHERE_BYTES_MAX 256
 
 /* One collection of MongoDB, read in step with what PostgreSQL expects. */
@@ -220,39 +221,55 @@ static err_code compare_collection(struct pg *pg, struct mongo *mongo, const cha
 
 /* ---- Waiting for the projector ---- */
 
-/* Leaves a transaction open when the read model has all that it sees. */
-static err_code begin_level(struct pg *pg, struct mongo *mongo, bool *ret_level, struct err *err)
+/* How far the read model is, as the transaction sees the write model. */
+struct level {
+	bool has_log;
+	bool has_events;
+};
+
+static err_code measure(struct pg *pg, struct mongo *mongo, const struct write_model *model,
+			struct level *ret, struct err *err)
 {
-	struct write_model model;
 	struct log_position newest;
 	struct read_model_state state;
+	bool lacks_events = true;
 
-	*ret_level = false;
-	err_code code = write_model_begin(pg, &model, err);
-	if (code != ERR_OK)
-		return code;
-	code = changes_newest(pg, &newest, err);
+	err_code code = changes_newest(pg, &newest, err);
 	if (code == ERR_OK)
 		code = state_read(mongo, &state, err);
 	if (code == ERR_OK)
-		*ret_level = strcmp(state.ledger_id, model.ledger_id) == 0 &&
-			     !state.is_rebuilding &&
-			     log_position_compare(&state.position, &newest) >= 0;
-	if (!*ret_level)
-		pg_rollback(pg);
-	return code;
+		code = maps_lack_events(pg, mongo, &lacks_events, err);
+	if (code != ERR_OK)
+		return code;
+	ret->has_events = !lacks_events;
+	ret->has_log = strcmp(state.ledger_id, model->ledger_id) == 0 && !state.is_rebuilding &&
+		       log_position_compare(&state.position, &newest) >= 0;
+	return ERR_OK;
 }
 
+/*
+ * Leaves a transaction open. What is still missing of events after EVENTS_WAIT_MS is a difference
+ * to tell, not something to wait for.
+ */
 static err_code wait_level(struct pg *pg, struct mongo *mongo, int64_t wait_ms, struct err *err)
 {
-	const int64_t deadline_ms = clock_monotonic_ms() + wait_ms;
+	const int64_t start_ms = clock_monotonic_ms();
 
 	for (;;) {
-		bool is_level = false;
-		const err_code code = begin_level(pg, mongo, &is_level, err);
-		if (code != ERR_OK || is_level)
+		struct write_model model;
+		struct level level = { 0 };
+		err_code code = write_model_begin(pg, &model, err);
+		if (code == ERR_OK)
+			code = measure(pg, mongo, &model, &level, err);
+		const int64_t waited_ms = clock_monotonic_ms() - start_ms;
+		const bool is_late = waited_ms >= wait_ms;
+		if (code == ERR_OK && level.has_log &&
+		    (level.has_events || is_late || waited_ms >= EVENTS_WAIT_MS))
+			return ERR_OK;
+		pg_rollback(pg);
+		if (code != ERR_OK)
 			return code;
-		if (clock_monotonic_ms() >= deadline_ms)
+		if (is_late)
 			return err_set(
 				err, ERR_UNAVAILABLE,
 				"the projector has not folded in all of the log after %" PRId64
