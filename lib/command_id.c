@@ -14,7 +14,8 @@ static struct command_id id_from_bytes(unsigned char bytes[static ID_BYTES])
 	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80); /* variant 0b10 */
 
 	char hex[2 * ID_BYTES + 1];
-	(void)sodium_bin2hex(hex, sizeof(hex), bytes, ID_BYTES); /* Cannot fail: it is wide enough. */
+	/* Cannot fail: hex is wide enough. */
+	(void)sodium_bin2hex(hex, sizeof(hex), bytes, ID_BYTES);
 
 	struct command_id ret;
 	(void)snprintf(ret.text, sizeof(ret.text), "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8,
