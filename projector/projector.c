@@ -260,7 +260,7 @@ err_code projector_rebuild(struct projector *projector, struct rebuild_result *r
 
 	err_code code = open_session(projector, err);
 	if (code == ERR_OK)
-		code = leader_take_over(projector->pg, TAKE_OVER_MS, err);
+		code = leader_take_over(projector->pg, LEADER_READ_MODEL, TAKE_OVER_MS, err);
 	if (code == ERR_OK)
 		code = begin_term(projector, &state, err);
 	if (code == ERR_OK)
@@ -483,7 +483,7 @@ err_code projector_turn(struct projector *projector, int64_t *ret_wait_ms, struc
 	*ret_wait_ms = 0;
 	err_code code = open_session(projector, err);
 	if (code == ERR_OK && !leads)
-		code = leader_try(projector->pg, &leads, err);
+		code = leader_try(projector->pg, LEADER_READ_MODEL, &leads, err);
 	atomic_store(&projector->has_postgresql, code == ERR_OK);
 	if (code != ERR_OK)
 		return code;
