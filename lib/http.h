@@ -61,7 +61,8 @@ struct http_response {
 typedef void http_handler(void *ctx, const struct http_request *request,
                           struct http_response *response);
 
-enum http_route_flag { HTTP_PLAIN = 0, HTTP_JSON = 1 };
+/* HTTP_JSON_OPTIONAL: without a body no content type is asked for. */
+enum http_route_flag { HTTP_PLAIN = 0, HTTP_JSON = 1, HTTP_JSON_OPTIONAL = 2 };
 
 struct http_route {
 	const char *method;

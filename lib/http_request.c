@@ -401,10 +401,16 @@ static const struct http_route *find_route(struct http_exchange *x)
 	return NULL;
 }
 
+static bool must_be_json(const struct http_exchange *x, const struct http_route *route)
+{
+	return route->flags & HTTP_JSON ||
+	       (route->flags & HTTP_JSON_OPTIONAL && x->content_length > 0);
+}
+
 static const struct http_route *judge_content(struct http_exchange *x,
 					      const struct http_route *route)
 {
-	if (!route || !(route->flags & HTTP_JSON))
+	if (!route || !must_be_json(x, route))
 		return route;
 	if (count_headers(x->info, "Content-Type") == 1 &&
 	    http_media_type_is_json(http_header(&x->request, "Content-Type")))

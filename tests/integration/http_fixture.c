@@ -49,6 +49,8 @@ err_code http_fixture_open_server(struct http_fixture *fixture, int port, struct
 		{ "GET", "/echo/{id}", echo, HTTP_PLAIN },
 		{ "POST", "/echo/{id}", take, HTTP_PLAIN },
 		{ "POST", "/json", take, HTTP_JSON },
+		{ "PUT", "/optional", take, HTTP_JSON_OPTIONAL },
+		{ "DELETE", "/optional", take, HTTP_JSON_OPTIONAL },
 		{ "GET", "/large", large, HTTP_PLAIN },
 		{ "GET", "/slow", slow, HTTP_PLAIN },
 	};

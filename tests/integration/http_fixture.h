@@ -1,9 +1,9 @@
 /*
  * http_fixture - an HTTP server inside the test, with small limits, and a client connected to it.
  *
- * Routes   GET /echo/{id} answers the id, ETag "7"; POST /echo/{id} and, for JSON only, POST /json
- *          answer 202 with the body; GET /large answers HTTP_FIXTURE_LARGE_BYTES; GET /slow takes
- *          HTTP_FIXTURE_SLOW_MS.
+ * Routes   GET /echo/{id} answers the id, ETag "7"; POST /echo/{id}, for JSON only POST /json, and
+ *          for JSON or nothing PUT and DELETE /optional answer 202 with the body; GET /large
+ *          answers HTTP_FIXTURE_LARGE_BYTES; GET /slow takes HTTP_FIXTURE_SLOW_MS.
  */
 #pragma once
 

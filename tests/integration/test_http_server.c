@@ -173,6 +173,11 @@ Test(http_server, answers_each_wrong_request_with_its_status)
 		{ "POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 		  "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
 		  415 },
+		{ "POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 415 },
+		{ "PUT /optional HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 415 },
+		{ "DELETE /optional HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+		  "Content-Length: 2\r\n\r\n{}",
+		  415 },
 	};
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -187,6 +192,33 @@ Test(http_server, answers_each_wrong_request_with_its_status)
 					  strstr(bad[i].text, "echo") ? "GET, HEAD, POST" : "POST");
 	}
 	cr_expect_eq(atomic_load(&fixture.handled), 0);
+}
+
+Test(http_server, asks_for_a_content_type_only_where_there_is_a_body)
+{
+	static const struct {
+		const char *text, *body;
+	} good[] = {
+		{ "PUT /optional HTTP/1.1\r\nHost: x\r\n\r\n", "" },
+		{ "PUT /optional HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "" },
+		{ "PUT /optional HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n\r\n", "" },
+		{ "PUT /optional HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		  "Content-Length: 2\r\n\r\n{}",
+		  "{}" },
+		{ "DELETE /optional HTTP/1.1\r\nHost: x\r\n\r\n", "" },
+		{ "DELETE /optional HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		  "Content-Length: 2\r\n\r\n{}",
+		  "{}" },
+	};
+
+	for (size_t i = 0; i < COUNT(good); i++) {
+		raw_send_text(&fixture.client, good[i].text);
+		const struct raw_answer answer = raw_read(&fixture.client, false);
+		cr_assert_eq(answer.status, 202, "%d for %s", answer.status, good[i].text);
+		raw_expect_body(&answer, good[i].body);
+		raw_expect_header(&answer, "Connection", "keep-alive");
+	}
+	cr_expect_eq(atomic_load(&fixture.handled), (int)COUNT(good));
 }
 
 static void post_of_size(size_t bytes)
