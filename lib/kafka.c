@@ -424,6 +424,20 @@ err_code kafka_producer_partitions(struct kafka_producer *producer, int64_t wait
 	return ERR_OK;
 }
 
+err_code kafka_producer_cluster_id(struct kafka_producer *producer, int64_t wait_ms,
+				   char ret[static KAFKA_CLUSTER_ID_BYTES_MAX], struct err *err)
+{
+	char *const id = rd_kafka_clusterid(producer->rk, (int)wait_ms);
+	if (!id)
+		return err_set(err, ERR_UNAVAILABLE, "kafka has not told its cluster id");
+
+	const bool fits = strlen(id) < KAFKA_CLUSTER_ID_BYTES_MAX;
+	if (fits)
+		memcpy(ret, id, strlen(id) + 1);
+	rd_kafka_mem_free(producer->rk, id);
+	return fits ? ERR_OK : err_set(err, ERR_INTERNAL, "kafka's cluster id is too long");
+}
+
 static size_t add_headers(const struct kafka_message *message, rd_kafka_vu_t *vus)
 {
 	size_t count = 0;

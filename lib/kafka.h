@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #define KAFKA_HEADERS_MAX 16
+#define KAFKA_CLUSTER_ID_BYTES_MAX 128
 
 DEFINE_CLEANUP(rd_kafka_conf_t *, rd_kafka_conf_destroy)
 DEFINE_CLEANUP(rd_kafka_topic_partition_list_t *, rd_kafka_topic_partition_list_destroy)
@@ -67,6 +68,12 @@ void kafka_producer_close(struct kafka_producer *producer, int64_t flush_ms);
  * because a booking's later commands must find its partition. ERR_UNAVAILABLE until a broker told.
  */
 err_code kafka_producer_partitions(struct kafka_producer *producer, int64_t wait_ms, int32_t *ret,
+				   struct err *err) _must_check_;
+
+/* Which cluster the brokers say they are: another one when Kafka was set up anew. ERR_UNAVAILABLE
+ * until a broker told. */
+err_code kafka_producer_cluster_id(struct kafka_producer *producer, int64_t wait_ms,
+				   char ret[static KAFKA_CLUSTER_ID_BYTES_MAX],
 				   struct err *err) _must_check_;
 
 /*
