@@ -12,16 +12,18 @@ export NGINX_DIR=/run/seatline NGINX_USER='' ACCESS_LOG=/dev/stdout ERROR_LOG=st
 export NGINX_MODULES='load_module /usr/lib/nginx/modules/ngx_nchan_module.so;'
 # Only the gateway's port is published; the live port is for the network of the programs.
 export GATEWAY_LISTEN=8080 LIVE_LISTEN=8089
-export WRITE_API_SERVERS READ_API_SERVERS WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS
+export WRITE_API_SERVERS READ_API_SERVERS READ_API_WAIT_SERVERS
+export WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS
 
 # servers NAME PORT: a line for each instance; with none, a server that is down, so that nginx can
-# start and says 503.
+# start and says 503. An instance that is away is asked each time: it refuses at once, and leaving
+# it out for a while left nobody when the other one went too.
 servers() {
 	local address addresses
 	addresses=$(getent ahostsv4 "$1" | awk '{ print $1 }' | sort -u) || true
 	[ -n "$addresses" ] || printf 'server 127.0.0.1:%d down;\n' "$2"
 	for address in $addresses; do
-		printf 'server %s:%d max_fails=3 fail_timeout=1s;\n' "$address" "$2"
+		printf 'server %s:%d max_fails=0;\n' "$address" "$2"
 	done
 }
 
@@ -29,13 +31,14 @@ servers() {
 render() {
 	# shellcheck disable=SC2016  # envsubst wants the names
 	envsubst '$NGINX_DIR $NGINX_USER $ACCESS_LOG $ERROR_LOG $NGINX_MODULES $GATEWAY_LISTEN
-		$LIVE_LISTEN $WRITE_API_SERVERS $READ_API_SERVERS
+		$LIVE_LISTEN $WRITE_API_SERVERS $READ_API_SERVERS $READ_API_WAIT_SERVERS
 		$WRITE_API_OPS_SERVERS $READ_API_OPS_SERVERS' <"$TEMPLATES/$1"
 }
 
 configure() {
 	WRITE_API_SERVERS=$(servers write-api 8081)
 	READ_API_SERVERS=$(servers read-api 8082)
+	READ_API_WAIT_SERVERS=$(servers read-api 8083)
 	WRITE_API_OPS_SERVERS=$(servers write-api 9081)
 	READ_API_OPS_SERVERS=$(servers read-api 9082)
 	render nginx.conf.template >"$NGINX_DIR/nginx.conf"

@@ -22,19 +22,22 @@ nginx_configure() {
 	local GATEWAY_LISTEN=$SEATLINE_GATEWAY_HOST:$SEATLINE_GATEWAY_PORT
 	local LIVE_LISTEN=127.0.0.1:$LIVE_PORT
 	local ACCESS_LOG=$STATE/log/nginx-access.log ERROR_LOG=stderr
-	local WRITE_API_SERVERS READ_API_SERVERS WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS
+	local WRITE_API_SERVERS READ_API_SERVERS READ_API_WAIT_SERVERS
+	local WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS
 
 	# Started by root, the workers that talk to the outside still are nobody special.
 	((EUID != 0)) || NGINX_USER='user www-data;'
 	WRITE_API_SERVERS=$(upstream_servers "${HTTP_OFFSET[write-api]}" "$WRITE_API_INSTANCES")
 	READ_API_SERVERS=$(upstream_servers "${HTTP_OFFSET[read-api]}" "$READ_API_INSTANCES")
+	READ_API_WAIT_SERVERS=$(upstream_servers "$WAIT_OFFSET" "$READ_API_INSTANCES")
 	WRITE_API_OPS_SERVERS=$(upstream_servers "${OPS_OFFSET[write-api]}" "$WRITE_API_INSTANCES")
 	READ_API_OPS_SERVERS=$(upstream_servers "${OPS_OFFSET[read-api]}" "$READ_API_INSTANCES")
 	mkdir -p -- "$NGINX_DIR"
 	render "$ROOT/nginx/nginx.conf.template" NGINX_DIR NGINX_MODULES NGINX_USER ACCESS_LOG \
 		ERROR_LOG >"$NGINX_DIR/nginx.conf"
 	render "$ROOT/nginx/gateway.conf.template" GATEWAY_LISTEN LIVE_LISTEN \
-		WRITE_API_SERVERS READ_API_SERVERS WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS \
+		WRITE_API_SERVERS READ_API_SERVERS READ_API_WAIT_SERVERS \
+		WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS \
 		>"$NGINX_DIR/gateway.conf.new"
 }
 

@@ -4,9 +4,11 @@
 # What the caller has in the environment reaches a program too (LOG_LEVEL, FAULT_POINT...), except
 # where this file sets it.
 
-# Offsets from SEATLINE_PORT_BASE of a program's first port; write-api and read-api also serve HTTP.
+# Offsets from SEATLINE_PORT_BASE of a program's first port; write-api and read-api also serve HTTP,
+# read-api on one more port those who wait for an outcome.
 declare -rA OPS_OFFSET=([write-api]=200 [worker]=220 [projector]=240 [read-api]=260)
 declare -rA HTTP_OFFSET=([write-api]=100 [read-api]=120)
+readonly WAIT_OFFSET=140
 declare -rA INSTANCES=([write-api]=WRITE_API_INSTANCES [worker]=WORKER_INSTANCES
 	[projector]=PROJECTOR_INSTANCES [read-api]=READ_API_INSTANCES)
 
@@ -37,6 +39,9 @@ program_ports() {
 		program_http_port "$PROGRAM" "$INDEX"
 		printf '\n'
 	fi
+	if [[ $PROGRAM == read-api ]]; then
+		printf '%s\n' "$((SEATLINE_PORT_BASE + WAIT_OFFSET + INDEX))"
+	fi
 }
 
 # program_environment: exports what PROGRAM number INDEX is configured by.
@@ -66,7 +71,7 @@ program_environment() {
 		;;
 	read-api)
 		export MONGO_URI="mongodb://seatline_read_api:$MONGO_READ_API_PASSWORD@$mongo"
-		export MONGO_DATABASE=seatline
+		export MONGO_DATABASE=seatline WAIT_PORT=$((SEATLINE_PORT_BASE + WAIT_OFFSET + INDEX))
 		;;
 	esac
 }
