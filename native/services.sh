@@ -270,12 +270,12 @@ status_line() {
 
 	ports=$(service_ports "$name" | paste -sd, -)
 	if ! pid=$(service_pid "$name"); then
-		printf '%-14s %-8s %-8s %-20s %-12s %s\n' "$name" stopped - - "$ports" -
+		printf '%-14s %-8s %-8s %-20s %-18s %s\n' "$name" stopped - - "$ports" -
 		return 0
 	fi
 	since=$(date -d "@$(stat -c %Y -- "$STATE/pid/$name.pid")" '+%F %T')
 	health=$(service_health "$name")
-	printf '%-14s %-8s %-8s %-20s %-12s %s\n' "$name" running "$pid" "$since" "$ports" "$health"
+	printf '%-14s %-8s %-8s %-20s %-18s %s\n' "$name" running "$pid" "$since" "$ports" "$health"
 }
 
 service_health() {
@@ -301,7 +301,7 @@ native_status() {
 
 	mapfile -t names < <(service_names "$@")
 	((${#names[@]})) || exit 1
-	printf '%-14s %-8s %-8s %-20s %-12s %s\n' NAME STATE PID SINCE PORTS HEALTH
+	printf '%-14s %-8s %-8s %-20s %-18s %s\n' NAME STATE PID SINCE PORTS HEALTH
 	for name in "${names[@]}"; do
 		status_line "$name"
 	done
