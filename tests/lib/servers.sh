@@ -117,7 +117,7 @@ leftovers_clear() {
 # A taken port is told with its owner before anything starts.
 ports_check() {
 	local offset wanted=" $GATEWAY_PORT " taken
-	for offset in 17 89 92 93 100 120 200 220 240 260 379 432; do
+	for offset in 17 89 92 93 100 120 140 200 220 240 260 379 432; do
 		wanted+="$((PORT_BASE + offset)) "
 	done
 	taken=$(ss -Hltnp | awk -v wanted="$wanted" '
