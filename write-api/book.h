@@ -1,5 +1,5 @@
 /*
- * book - POST /api/book: one seat, at once. 202 means that Kafka has stored the command.
+ * book - making a booking.
  *
  * Source   API.md, "Write side".
  */
@@ -7,5 +7,8 @@
 
 #include "http.h"
 
-/* ctx is a struct write_api. */
-void book(void *ctx, const struct http_request *request, struct http_response *response);
+/* POST /api/book: one seat, at once. ctx is a struct write_api. */
+void book_one_seat(void *ctx, const struct http_request *request, struct http_response *response);
+
+/* POST /api/bookings: up to COMMAND_SEATS_MAX seats, all or none, held or booked at once. */
+void book_seats(void *ctx, const struct http_request *request, struct http_response *response);

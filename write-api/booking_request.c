@@ -4,100 +4,352 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#define MS_DIGITS_MAX     15
-#define SECOND_DIGITS_MAX 12
+#define NAMES_MAX 6 /* and a NULL */
 
-static void add_fault(struct booking_faults *faults, const char *field, const char *detail)
+/* --- what members there are --- */
+
+struct grammar {
+	bool (*is_valid)(const char *text, size_t len);
+	size_t bytes_max; /* of a text and its NUL */
+	const char *characters;
+	const char *choice; /* for one of a few words: what to say whatever else it is */
+};
+
+static bool is_mode(const char *text, size_t len)
 {
-	assert(faults->count < BOOKING_FAULTS_MAX);
+	enum command_type type;
+
+	return len == strlen(text) && command_type_parse(text, &type) &&
+	       command_makes_booking(type);
+}
+
+static const struct grammar ID = {
+	.is_valid = ident_is_valid,
+	.bytes_max = IDENT_BYTES_MAX,
+	.characters = "may have only letters, digits, '-', '_' and '.'",
+};
+static const struct grammar SEAT_ID = {
+	.is_valid = ident_is_valid_seat,
+	.bytes_max = IDENT_BYTES_MAX,
+	.characters = "may have only letters, digits, '-', '_', '.' and ':'",
+};
+static const struct grammar REFERENCE = {
+	.is_valid = ident_is_valid_key,
+	.bytes_max = PAYMENT_REFERENCE_BYTES_MAX,
+	.characters = "may have only printable ASCII characters without spaces",
+};
+static const struct grammar MODE = {
+	.is_valid = is_mode,
+	.bytes_max = IDENT_BYTES_MAX,
+	.choice = "must be \"hold\" or \"book\"",
+};
+
+enum member {
+	MEMBER_USER,
+	MEMBER_EVENT,
+	MEMBER_SEAT,
+	MEMBER_SEATS,
+	MEMBER_MODE,
+	MEMBER_PAYMENT_REFERENCE,
+};
+
+/* The first name is the one that is missed when there is none. */
+static const struct {
+	const char *names[NAMES_MAX + 1];
+	const struct grammar *grammar;
+	bool is_list;
+} MEMBERS[] = {
+	[MEMBER_USER] = { { "userId", "user_id" }, &ID, false },
+	[MEMBER_EVENT] = { { "eventId", "event_id", "showId", "show_id" }, &ID, false },
+	[MEMBER_SEAT] = { { "seatId", "seat_id", "seatNumber", "seat_number" }, &SEAT_ID, false },
+	[MEMBER_SEATS] = { { "seatIds", "seat_ids", "seats", "seatNumbers", "seat_numbers" },
+			   &SEAT_ID,
+			   true },
+	[MEMBER_MODE] = { { "mode" }, &MODE, false },
+	[MEMBER_PAYMENT_REFERENCE] = { { "paymentReference", "payment_reference" },
+				       &REFERENCE,
+				       false },
+};
+
+/* What a member says: one text, or a list of them. */
+struct value {
+	size_t count;
+	char texts[COMMAND_SEATS_MAX][PAYMENT_REFERENCE_BYTES_MAX];
+};
+
+/* --- faults --- */
+
+void booking_faults_add(struct booking_faults *faults, const char *field, const char *detail)
+{
+	if (faults->count == BOOKING_FAULTS_MAX)
+		return;
 
 	struct booking_fault *fault = &faults->items[faults->count++];
-	fault->field = field;
+	(void)snprintf(fault->field, sizeof(fault->field), "%s", field);
 	(void)snprintf(fault->detail, sizeof(fault->detail), "%s", detail);
 }
 
-static const char *type_fault(const json_t *value)
+static void add_type_fault(struct booking_faults *faults, const char *field, const char *wanted,
+			   const json_t *json)
 {
-	switch (json_typeof(value)) {
-	case JSON_OBJECT:
-		return "must be a string or an integer, not an object";
-	case JSON_ARRAY:
-		return "must be a string or an integer, not an array";
-	case JSON_REAL:
-		return "must be a string or an integer, not a number with a fraction";
-	case JSON_TRUE:
-	case JSON_FALSE:
-		return "must be a string or an integer, not a boolean";
-	case JSON_NULL:
-		return "must be a string or an integer, not null";
-	case JSON_STRING:
-	case JSON_INTEGER:
+	static const char *const kinds[] = {
+		[JSON_OBJECT] = "an object",
+		[JSON_ARRAY] = "an array",
+		[JSON_STRING] = "a string",
+		[JSON_INTEGER] = "an integer",
+		[JSON_REAL] = "a number with a fraction",
+		[JSON_TRUE] = "a boolean",
+		[JSON_FALSE] = "a boolean",
+		[JSON_NULL] = "null",
+	};
+	char detail[BOOKING_FAULT_BYTES_MAX];
+
+	(void)snprintf(detail, sizeof(detail), "must be %s, not %s", wanted,
+		       kinds[json_typeof(json)]);
+	booking_faults_add(faults, field, detail);
+}
+
+static void add_text_fault(struct booking_faults *faults, const char *field,
+			   const struct grammar *grammar, const char *text, size_t len)
+{
+	char too_long[BOOKING_FAULT_BYTES_MAX];
+	const char *detail = grammar->characters;
+
+	(void)snprintf(too_long, sizeof(too_long), "may have at most %zu characters",
+		       grammar->bytes_max - 1);
+	if (grammar->choice)
+		detail = grammar->choice;
+	else if (len == 0)
+		detail = "must not be empty";
+	else if (len >= grammar->bytes_max)
+		detail = too_long;
+	else if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+		detail = "must not be '.' or '..'";
+	booking_faults_add(faults, field, detail);
+}
+
+/* --- reading a value --- */
+
+static bool read_text(const json_t *json, const char *field, const struct grammar *grammar,
+		      char ret[static PAYMENT_REFERENCE_BYTES_MAX], struct booking_faults *faults)
+{
+	char number[24];
+	const char *text = number;
+	size_t len = 0;
+
+	if (json_is_integer(json)) {
+		len = (size_t)snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
+				       json_integer_value(json));
+	} else if (json_is_string(json)) {
+		text = json_string_value(json);
+		len = json_string_length(json);
+	} else {
+		add_type_fault(faults, field, "a string or an integer", json);
+		return false;
+	}
+	if (!grammar->is_valid(text, len)) {
+		add_text_fault(faults, field, grammar, text, len);
+		return false;
+	}
+	(void)snprintf(ret, PAYMENT_REFERENCE_BYTES_MAX, "%s", text);
+	return true;
+}
+
+static bool has_text(const struct value *value, const char *text)
+{
+	for (size_t i = 0; i < value->count; i++)
+		if (strcmp(value->texts[i], text) == 0)
+			return true;
+	return false;
+}
+
+static bool read_list(const json_t *json, const char *name, const struct grammar *grammar,
+		      struct value *ret, struct booking_faults *faults)
+{
+	const size_t count = json_array_size(json);
+	char field[BOOKING_FIELD_BYTES_MAX];
+	bool good = true;
+
+	if (!json_is_array(json)) {
+		add_type_fault(faults, name, "an array of 1 to 10 seats", json);
+		return false;
+	}
+	if (count < 1 || count > COMMAND_SEATS_MAX) {
+		booking_faults_add(faults, name, "must name 1 to 10 seats");
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		char *text = ret->texts[ret->count];
+		(void)snprintf(field, sizeof(field), "%s[%zu]", name, i);
+		if (!read_text(json_array_get(json, i), field, grammar, text, faults)) {
+			good = false;
+		} else if (has_text(ret, text)) {
+			booking_faults_add(faults, field, "names a seat a second time");
+			good = false;
+		} else {
+			ret->count++;
+		}
+	}
+	return good;
+}
+
+static bool read_value(enum member member, const json_t *json, const char *name, struct value *ret,
+		       struct booking_faults *faults)
+{
+	ret->count = 0;
+	if (MEMBERS[member].is_list)
+		return read_list(json, name, MEMBERS[member].grammar, ret, faults);
+	if (!read_text(json, name, MEMBERS[member].grammar, ret->texts[0], faults))
+		return false;
+	ret->count = 1;
+	return true;
+}
+
+/* The order of seats means nothing; none is named twice. */
+static bool is_same(const struct value *a, const struct value *b)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (!has_text(b, a->texts[i]))
+			return false;
+	return a->count == b->count;
+}
+
+/* --- reading a member --- */
+
+enum need { OPTIONAL, REQUIRED };
+
+/* Under any of its names; body NULL: none. False: there is no value to use. */
+static bool read_member(const json_t *body, enum member member, enum need need, struct value *ret,
+			struct booking_faults *faults)
+{
+	const char *const *names = MEMBERS[member].names;
+	const char *first = NULL;
+	bool found = false;
+
+	for (size_t i = 0; names[i]; i++) {
+		const json_t *json = json_object_get(body, names[i]);
+		struct value value;
+		if (!json)
+			continue;
+		found = true;
+		if (!read_value(member, json, names[i], &value, faults))
+			continue;
+		if (!first) {
+			*ret = value;
+			first = names[i];
+		} else if (!is_same(ret, &value)) {
+			char detail[BOOKING_FAULT_BYTES_MAX];
+			(void)snprintf(detail, sizeof(detail),
+				       "differs from %s, which means the same", first);
+			booking_faults_add(faults, names[i], detail);
+		}
+	}
+	if (!found && need == REQUIRED)
+		booking_faults_add(faults, names[0], "is required");
+	return first != NULL;
+}
+
+/* Leaves `ret` alone when there is no value to use. */
+static void read_into(const json_t *body, enum member member, enum need need, char *ret,
+		      struct booking_faults *faults)
+{
+	struct value value;
+
+	if (read_member(body, member, need, &value, faults))
+		memcpy(ret, value.texts[0], strlen(value.texts[0]) + 1);
+}
+
+/* --- reading a request --- */
+
+static void read_one_seat(const json_t *body, struct command *command,
+			  struct booking_faults *faults)
+{
+	command->type = COMMAND_BOOK;
+	command->seat_count = 1;
+	read_into(body, MEMBER_USER, REQUIRED, command->user_id, faults);
+	read_into(body, MEMBER_EVENT, REQUIRED, command->event_id, faults);
+	read_into(body, MEMBER_SEAT, REQUIRED, command->seat_ids[0], faults);
+}
+
+static void read_seats(const json_t *body, struct command *command, struct booking_faults *faults)
+{
+	char mode[PAYMENT_REFERENCE_BYTES_MAX];
+	struct value seats;
+
+	(void)snprintf(command->user_id, sizeof(command->user_id), BOOKING_REQUEST_NOBODY);
+	read_into(body, MEMBER_USER, OPTIONAL, command->user_id, faults);
+	read_into(body, MEMBER_EVENT, REQUIRED, command->event_id, faults);
+	if (read_member(body, MEMBER_SEATS, REQUIRED, &seats, faults)) {
+		command->seat_count = (unsigned)seats.count;
+		for (size_t i = 0; i < seats.count; i++)
+			memcpy(command->seat_ids[i], seats.texts[i], strlen(seats.texts[i]) + 1);
+	}
+	(void)snprintf(mode, sizeof(mode), "%s", command_type_name(COMMAND_HOLD));
+	read_into(body, MEMBER_MODE, OPTIONAL, mode, faults);
+	const bool is_known = command_type_parse(mode, &command->type);
+	assert(is_known);
+	(void)is_known; /* Only the assertion reads it. */
+}
+
+static void read_action(const json_t *body, enum command_type type, struct command *command,
+			struct booking_faults *faults)
+{
+	command->type = type;
+	read_into(body, MEMBER_USER, OPTIONAL, command->user_id, faults);
+	if (type == COMMAND_CONFIRM)
+		read_into(body, MEMBER_PAYMENT_REFERENCE, OPTIONAL, command->payment_reference,
+			  faults);
+}
+
+static void read_form(enum booking_form form, const json_t *body, struct command *command,
+		      struct booking_faults *faults)
+{
+	switch (form) {
+	case BOOKING_FORM_ONE_SEAT:
+		read_one_seat(body, command, faults);
+		return;
+	case BOOKING_FORM_SEATS:
+		read_seats(body, command, faults);
+		return;
+	case BOOKING_FORM_CONFIRM:
+		read_action(body, COMMAND_CONFIRM, command, faults);
+		return;
+	case BOOKING_FORM_EXTEND:
+		read_action(body, COMMAND_EXTEND, command, faults);
+		return;
+	case BOOKING_FORM_CANCEL:
+		read_action(body, COMMAND_CANCEL, command, faults);
+		return;
+	case BOOKING_FORM_COUNT:
 	default:
-		return NULL;
+		assert(!"a form that exists");
 	}
 }
 
-typedef bool is_valid_id(const char *text, size_t len);
-
-static const char *text_fault(const char *text, size_t len, is_valid_id *is_valid)
+static bool has_body(enum booking_form form, size_t len)
 {
-	if (is_valid(text, len))
-		return NULL;
-	if (len == 0)
-		return "must not be empty";
-	if (len >= IDENT_BYTES_MAX)
-		return "may have at most 64 characters";
-	if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
-		return "must not be '.' or '..'";
-	return is_valid == ident_is_valid_seat
-		       ? "may have only letters, digits, '-', '_', '.' and ':'"
-		       : "may have only letters, digits, '-', '_' and '.'";
+	return len > 0 || form == BOOKING_FORM_ONE_SEAT || form == BOOKING_FORM_SEATS;
 }
 
-static void read_id(const json_t *body, const char *field, is_valid_id *is_valid,
-		    char ret[static IDENT_BYTES_MAX], struct booking_faults *faults)
-{
-	const json_t *value = json_object_get(body, field);
-	if (!value) {
-		add_fault(faults, field, "is required");
-		return;
-	}
-	const char *fault = type_fault(value);
-	if (fault) {
-		add_fault(faults, field, fault);
-		return;
-	}
-	if (json_is_integer(value)) {
-		(void)snprintf(ret, IDENT_BYTES_MAX, "%" JSON_INTEGER_FORMAT,
-			       json_integer_value(value));
-		return;
-	}
-	const char *text = json_string_value(value);
-	fault = text_fault(text, json_string_length(value), is_valid);
-	if (fault)
-		add_fault(faults, field, fault);
-	else
-		(void)snprintf(ret, IDENT_BYTES_MAX, "%s", text);
-}
-
-err_code booking_request_parse(const char *body, size_t len, struct command *ret,
-			       struct booking_faults *ret_faults, struct err *err)
+err_code booking_request_parse(enum booking_form form, const char *body, size_t len,
+			       struct command *ret, struct booking_faults *ret_faults,
+			       struct err *err)
 {
 	assert(body && ret && ret_faults);
 
 	_cleanup_(json_decrefp) json_t *root = NULL;
-	const err_code code = json_parse_object(body, len, &root, err);
+	const err_code code =
+		has_body(form, len) ? json_parse_object(body, len, &root, err) : ERR_OK;
 	if (code != ERR_OK)
 		return code;
 
-	struct command command = { .type = COMMAND_BOOK, .seat_count = 1 };
+	struct command command = { .type = COMMAND_BOOK };
 	struct booking_faults faults = { 0 };
-	read_id(root, "userId", ident_is_valid, command.user_id, &faults);
-	read_id(root, "eventId", ident_is_valid, command.event_id, &faults);
-	read_id(root, "seatId", ident_is_valid_seat, command.seat_ids[0], &faults);
+	read_form(form, root, &command, &faults);
 	if (faults.count > 0) {
 		*ret_faults = faults;
 		return err_set(err, ERR_CONFLICT, "%zu members are wrong, first %s", faults.count,
@@ -105,40 +357,4 @@ err_code booking_request_parse(const char *body, size_t len, struct command *ret
 	}
 	*ret = command;
 	return ERR_OK;
-}
-
-/* Reads text[0..len), len > 0, all digits. */
-static int64_t read_number(const char *text, size_t len)
-{
-	int64_t number = 0;
-	for (size_t i = 0; i < len; i++)
-		number = number * 10 + (text[i] - '0');
-	return number;
-}
-
-bool gateway_request_parse(const char *text, int64_t now_ms, int64_t *ret_ms,
-			   const char **ret_request_id)
-{
-	static const char digits[] = "0123456789";
-	const size_t whole = strspn(text, digits);
-	int64_t ms;
-
-	if (whole == 0 || whole > MS_DIGITS_MAX)
-		return false;
-	if (text[whole] == '.') {
-		if (whole > SECOND_DIGITS_MAX || strspn(text + whole + 1, digits) != 3)
-			return false;
-		ms = read_number(text, whole) * 1000 + read_number(text + whole + 1, 3);
-		text += whole + 4;
-	} else {
-		ms = read_number(text, whole);
-		text += whole;
-	}
-	if (*text != '-' || !ident_is_valid_request_id(text + 1, strlen(text + 1)))
-		return false;
-	if (ms < now_ms - GATEWAY_CLOCK_DIFF_MS_MAX || ms > now_ms + GATEWAY_CLOCK_DIFF_MS_MAX)
-		return false;
-	*ret_ms = ms;
-	*ret_request_id = text + 1;
-	return true;
 }

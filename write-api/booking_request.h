@@ -1,12 +1,14 @@
 /*
- * booking_request - what a client asks for, read from the request's body and headers. Pure.
+ * booking_request - what a client asks for, read from the request's body. Pure.
  *
- * Grammar  {"userId","eventId","seatId"}: each an id (lib/ident.h) as a string, or an integer,
- *          which means its decimal text. Other members are ignored.
+ * Grammar  a JSON object. Each member has one meaning and several names, because clients of other
+ *          systems have other words; the table is in the .c file. A member sent under two of its
+ *          names must say the same under both. Ids (lib/ident.h) are strings, or integers, which
+ *          mean their decimal text. Members without a meaning are ignored.
  * Errors   ERR_INVALID: not a JSON object; err->text is a sentence for the client.
  *          ERR_CONFLICT: a JSON object, but not a request; *ret_faults says what is wrong with each
- *          member. ERR_UNAVAILABLE: out of memory.
- * Source   API.md, "Conventions"; lib/PROTOCOL.md, "Ids" and "Booking ids".
+ *          member, under the name the client used. ERR_UNAVAILABLE: out of memory.
+ * Source   API.md, "Conventions" and "Other dialects"; lib/PROTOCOL.md, "Ids".
  */
 #pragma once
 
@@ -14,16 +16,25 @@
 #include "command.h"
 #include "err.h"
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#define BOOKING_FAULTS_MAX       4
-#define BOOKING_FAULT_BYTES_MAX  96
-#define GATEWAY_CLOCK_DIFF_MS_MAX 3600000
+#define BOOKING_FAULTS_MAX      16 /* further ones are not told */
+#define BOOKING_FIELD_BYTES_MAX 32
+#define BOOKING_FAULT_BYTES_MAX 96
+#define BOOKING_REQUEST_NOBODY  "anonymous" /* whose booking it is when no user is named */
+
+enum booking_form {
+	BOOKING_FORM_ONE_SEAT, /* user, event, seat: booked at once          */
+	BOOKING_FORM_SEATS,    /* event, seats; user and mode are optional   */
+	/* All optional, even a body: */
+	BOOKING_FORM_CONFIRM, /* user, payment reference                    */
+	BOOKING_FORM_EXTEND,  /* user                                       */
+	BOOKING_FORM_CANCEL,  /* user                                       */
+	BOOKING_FORM_COUNT,
+};
 
 struct booking_fault {
-	const char *field;
+	char field[BOOKING_FIELD_BYTES_MAX];
 	char detail[BOOKING_FAULT_BYTES_MAX];
 };
 
@@ -32,14 +43,10 @@ struct booking_faults {
 	struct booking_fault items[BOOKING_FAULTS_MAX];
 };
 
-/* Fills type, ids and seat; the booking id and the time are the caller's. */
-err_code booking_request_parse(const char *body, size_t len, struct command *ret,
-                               struct booking_faults *ret_faults, struct err *err) _must_check_;
+/* Fills type, user, event, seats and payment reference; ids of booking and command, the hash of the
+ * idempotency key and the time are the caller's. */
+err_code booking_request_parse(enum booking_form form, const char *body, size_t len,
+			       struct command *ret, struct booking_faults *ret_faults,
+			       struct err *err) _must_check_;
 
-/*
- * The gateway's name for one request, the same on each of its attempts: "<ms>-<request id>", ms in
- * Unix milliseconds or as nginx's $msec, "seconds.milliseconds". *ret_request_id points into text.
- * False: no such name, or a time so far from now_ms that it was not the gateway's.
- */
-bool gateway_request_parse(const char *text, int64_t now_ms, int64_t *ret_ms,
-                           const char **ret_request_id);
+void booking_faults_add(struct booking_faults *faults, const char *field, const char *detail);

@@ -152,27 +152,41 @@ static void end_hash(crypto_generichash_state *hash, char ret[static HASH_TEXT_B
 	(void)sodium_bin2hex(ret, HASH_TEXT_BYTES, bytes, sizeof(bytes));
 }
 
-static void hash_key(const char *user_id, const char *key, char ret[static HASH_TEXT_BYTES])
+/* A key is its user's, or, once there is a booking, the booking's. */
+static void hash_key(const struct command *command, const char *key,
+		     char ret[static HASH_TEXT_BYTES])
 {
+	const bool makes = command_makes_booking(command->type);
 	crypto_generichash_state hash;
 
 	begin_hash(&hash);
-	add_text(&hash, user_id);
+	add_text(&hash, makes ? "user" : "booking");
+	add_text(&hash, makes ? command->user_id : command->booking_id.text);
 	add_text(&hash, key);
 	end_hash(&hash, ret);
 }
 
-/* What makes two requests the same: not the booking id, which follows, nor the time. */
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* What makes two requests the same: not the order of the seats, nor the ids made here, which
+ * follow, nor the time. */
 static void hash_command(const struct command *command, char ret[static HASH_TEXT_BYTES])
 {
+	char seat_ids[COMMAND_SEATS_MAX][IDENT_BYTES_MAX];
 	crypto_generichash_state hash;
 
+	memcpy(seat_ids, command->seat_ids, sizeof(seat_ids));
+	qsort(seat_ids, command->seat_count, sizeof(seat_ids[0]), compare_texts);
 	begin_hash(&hash);
 	add_text(&hash, command_type_name(command->type));
 	add_text(&hash, command->user_id);
 	add_text(&hash, command->event_id);
+	add_text(&hash, command->payment_reference);
 	for (unsigned i = 0; i < command->seat_count; i++)
-		add_text(&hash, command->seat_ids[i]);
+		add_text(&hash, seat_ids[i]);
 	end_hash(&hash, ret);
 }
 
@@ -224,7 +238,7 @@ enum idempotency_answer idempotency_remember(struct idempotency *idempotency,
 	enum idempotency_answer answer = IDEMPOTENCY_UNKNOWN;
 	struct err err = { .text = "no connection came free in time" };
 
-	hash_key(command->user_id, key, name + strlen(KEY_PREFIX));
+	hash_key(command, key, name + strlen(KEY_PREFIX));
 	hash_command(command, mine);
 
 	struct redis *redis = take(idempotency);

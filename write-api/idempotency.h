@@ -1,10 +1,12 @@
 /*
  * idempotency - notices that an idempotency key comes back with another request.
  *
- * The booking id alone makes one key one booking; this is what lets a caller who reuses a key by
- * mistake hear of it (422) instead of getting an older booking. So it may fail: without Redis the
- * answer is IDEMPOTENCY_UNKNOWN, and the booking goes on.
- * Shape    Redis string seatline:idempotency:<hash of user and key> = hash of the command.
+ * The ids of bookings and commands alone make one key one effect; this is what lets a caller who
+ * reuses a key by mistake hear of it (422) instead of getting an older answer. So it may fail:
+ * without Redis the answer is IDEMPOTENCY_UNKNOWN, and the command goes on.
+ * Shape    Redis string seatline:idempotency:<hash of whose key and key> = hash of the command. It
+ *          is the user's key of a command that makes a booking, the booking's key of one that acts
+ *          on it.
  * Owns     a few connections; a caller waits at most timeout_ms for a free one.
  * Threads  idempotency_remember from any thread.
  */
@@ -32,7 +34,7 @@ struct idempotency *idempotency_new(const struct redis_config *redis, int64_t tt
                                     struct metrics *metrics);
 void idempotency_free(struct idempotency *idempotency);
 
-/* Remembers the command behind (its user, key), or compares it with what is remembered. */
+/* Remembers the command behind its key, or compares it with what is remembered. */
 enum idempotency_answer idempotency_remember(struct idempotency *idempotency,
                                              const struct command *command, const char *key);
 

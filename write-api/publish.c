@@ -31,10 +31,12 @@ err_code publish_command(struct kafka_producer *producer, const struct command *
 		return err_set(err, ERR_INTERNAL, "a command of more than %d bytes",
 			       COMMAND_BYTES_MAX);
 
+	const char *key =
+		command_makes_booking(command->type) ? command->event_id : command->booking_id.text;
 	const struct kafka_message message = {
 		.partition = booking_id_partition(&command->booking_id, partitions),
-		.key = command->event_id,
-		.key_len = strlen(command->event_id),
+		.key = key,
+		.key_len = strlen(key),
 		.value = value.data,
 		.value_len = value.len,
 		.headers = {

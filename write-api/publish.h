@@ -1,7 +1,8 @@
 /*
  * publish - a command becomes a message that Kafka has acknowledged.
  *
- * Shape    lib/PROTOCOL.md, "Commands": key = event id, partition from the booking id.
+ * Shape    lib/PROTOCOL.md, "Commands": partition from the booking id; key = event id, or the
+ *          booking id where the command does not know the event.
  * Errors   ERR_UNAVAILABLE: not known to be stored; *ret_maybe_stored tells whether it may be all
  *          the same. ERR_INTERNAL: Kafka will never take this message.
  */

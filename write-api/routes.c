@@ -1,27 +1,52 @@
 #include "routes.h"
 
+#include "act.h"
 #include "book.h"
 
 const struct http_route WRITE_API_ROUTES[] = {
-	{ "POST", "/api/book", book, HTTP_JSON },
+	{ "POST", "/api/book", book_one_seat, HTTP_JSON },
+	{ "POST", "/api/bookings", book_seats, HTTP_JSON },
+	{ "PUT", "/api/bookings/{id}/confirm", act_confirm, HTTP_JSON_OPTIONAL },
+	{ "PUT", "/api/bookings/{id}/extend", act_extend, HTTP_JSON_OPTIONAL },
+	{ "PUT", "/api/bookings/{id}/cancel", act_cancel, HTTP_JSON_OPTIONAL },
+	{ "DELETE", "/api/bookings/{id}", act_cancel, HTTP_JSON_OPTIONAL },
 };
 const size_t WRITE_API_ROUTES_COUNT = sizeof(WRITE_API_ROUTES) / sizeof(WRITE_API_ROUTES[0]);
 
-void write_api_add_metrics(struct write_api *api, struct metrics *metrics)
+static void add_accepted(struct write_api *api, struct metrics *metrics)
+{
+	static const char *const labels[COMMAND_TYPE_COUNT] = {
+		[COMMAND_BOOK] = "command=\"book\"",       [COMMAND_HOLD] = "command=\"hold\"",
+		[COMMAND_CONFIRM] = "command=\"confirm\"", [COMMAND_EXTEND] = "command=\"extend\"",
+		[COMMAND_CANCEL] = "command=\"cancel\"",
+	};
+
+	for (size_t i = 0; i < COMMAND_TYPE_COUNT; i++)
+		api->accepted[i] =
+			metrics_add_counter(metrics, "seatline_accepted_total", labels[i],
+					    "Commands answered 202: stored by Kafka.");
+}
+
+static void add_refused(struct write_api *api, struct metrics *metrics)
 {
 	static const char *const labels[REFUSAL_COUNT] = {
 		[REFUSAL_MALFORMED] = "reason=\"malformed\"",
 		[REFUSAL_INVALID] = "reason=\"invalid\"",
+		[REFUSAL_NOT_FOUND] = "reason=\"not_found\"",
 		[REFUSAL_KEY_REUSED] = "reason=\"key_reused\"",
 		[REFUSAL_UNAVAILABLE] = "reason=\"unavailable\"",
 		[REFUSAL_INTERNAL] = "reason=\"internal\"",
 	};
 
-	api->accepted = metrics_add_counter(metrics, "seatline_accepted_total", NULL,
-					    "Commands answered 202: stored by Kafka.");
 	for (size_t i = 0; i < REFUSAL_COUNT; i++)
 		api->refused[i] = metrics_add_counter(metrics, "seatline_refused_total", labels[i],
 						      "Commands refused, by reason.");
+}
+
+void write_api_add_metrics(struct write_api *api, struct metrics *metrics)
+{
+	add_accepted(api, metrics);
+	add_refused(api, metrics);
 	api->publish_seconds = metrics_add_histogram(
 		metrics, "seatline_publish_seconds", NULL,
 		"Time from a command's hand-over to Kafka to its acknowledgement or failure.",

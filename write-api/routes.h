@@ -4,6 +4,7 @@
 #pragma once
 
 #include "booking_id.h"
+#include "command.h"
 #include "http.h"
 #include "idempotency.h"
 #include "kafka.h"
@@ -14,6 +15,7 @@
 enum refusal {
 	REFUSAL_MALFORMED,
 	REFUSAL_INVALID,
+	REFUSAL_NOT_FOUND,
 	REFUSAL_KEY_REUSED,
 	REFUSAL_UNAVAILABLE,
 	REFUSAL_INTERNAL,
@@ -25,7 +27,7 @@ struct write_api {
 	struct kafka_producer *producer;
 	struct idempotency *idempotency;
 	struct booking_id_key key;
-	struct metric *accepted;
+	struct metric *accepted[COMMAND_TYPE_COUNT];
 	struct metric *refused[REFUSAL_COUNT];
 	struct metric *publish_seconds;
 };

@@ -120,19 +120,27 @@ void publish_fixture_close(struct publish_fixture *fixture)
 		kafka_topic_delete(fixture->topic);
 }
 
-struct raw_answer publish_fixture_book(struct publish_fixture *fixture, const char *headers,
-				       const char *body)
+struct raw_answer publish_fixture_send(struct publish_fixture *fixture, const char *method,
+				       const char *path, const char *headers, const char *body)
 {
-	char text[REQUEST_BYTES];
-	const int len =
-		snprintf(text, sizeof(text),
-			 "POST /api/book HTTP/1.1\r\nHost: x\r\n"
-			 "Content-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n%s",
-			 headers, strlen(body), body);
+	char text[REQUEST_BYTES], content[FIXTURE_TEXT_BYTES_MAX] = "";
+
+	if (body)
+		(void)snprintf(content, sizeof(content),
+			       "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+			       strlen(body));
+	const int len = snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\nHost: x\r\n%s%s\r\n%s",
+				 method, path, headers, content, body ? body : "");
 
 	cr_assert_lt((size_t)len, sizeof(text));
 	raw_send_text(&fixture->client, text);
 	return raw_read(&fixture->client, false);
+}
+
+struct raw_answer publish_fixture_book(struct publish_fixture *fixture, const char *headers,
+				       const char *body)
+{
+	return publish_fixture_send(fixture, "POST", "/api/book", headers, body);
 }
 
 int64_t publish_fixture_metric(const struct publish_fixture *fixture, const char *name)

@@ -52,10 +52,14 @@ struct published {
 void publish_fixture_open(struct publish_fixture *fixture, struct publish_options options);
 void publish_fixture_close(struct publish_fixture *fixture);
 
-/* POST /api/book; headers are "Name: value\r\n" lines. */
+/* One request; headers are "Name: value\r\n" lines. body NULL: none, and no content type. */
+struct raw_answer publish_fixture_send(struct publish_fixture *fixture, const char *method,
+				       const char *path, const char *headers, const char *body);
+/* POST /api/book. */
 struct raw_answer publish_fixture_book(struct publish_fixture *fixture, const char *headers,
 				       const char *body);
-/* The value on the metric line with this beginning, such as "seatline_accepted_total ". */
+/* The value on the metric line with this beginning, such as
+   "seatline_refused_total{reason="invalid"} ". */
 int64_t publish_fixture_metric(const struct publish_fixture *fixture, const char *name);
 /* A word that no other run uses. */
 void publish_fixture_word(const char *prefix, char buf[static FIXTURE_TEXT_BYTES_MAX]);

@@ -94,7 +94,8 @@ Test(publish, answers_202_in_the_promised_shape)
 	expect_member(json_object_get(json, "links"), "event", "/api/events/concert123");
 	json_decref(json);
 	cr_expect(booking_id_was_issued(&fixture.api.key, &id));
-	cr_expect_eq(publish_fixture_metric(&fixture, "seatline_accepted_total "), 1);
+	cr_expect_eq(publish_fixture_metric(&fixture, "seatline_accepted_total{command=\"book\"} "),
+		     1);
 }
 
 Test(publish, stores_the_command_where_the_booking_id_says)

@@ -1,0 +1,112 @@
+#include "accept.h"
+
+#include "accepted.h"
+#include "clock.h"
+#include "gateway_request.h"
+#include "publish.h"
+#include "refuse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where nginx asks read-api for the outcome: "/.wait/<booking id>/<command id, or new>/<seconds>"
+ */
+#define WAIT_BYTES_MAX (sizeof("/.wait///10") + BOOKING_ID_BYTES_MAX + COMMAND_ID_BYTES_MAX)
+
+/* Adds to the faults what is wrong with the key. */
+static void read_key(struct acceptance *acceptance, struct booking_faults *faults)
+{
+	const char *key = http_header(acceptance->request, IDEMPOTENCY_KEY_HEADER);
+
+	if (key && http_header_is_ambiguous(acceptance->request, IDEMPOTENCY_KEY_HEADER))
+		booking_faults_add(faults, IDEMPOTENCY_KEY_HEADER,
+				   "was sent several times, with different values");
+	else if (key && !ident_is_valid_key(key, strlen(key)))
+		booking_faults_add(faults, IDEMPOTENCY_KEY_HEADER,
+				   "must be 1 to 128 printable ASCII characters without spaces");
+	acceptance->key = key;
+}
+
+bool accept_read(struct acceptance *acceptance, enum booking_form form)
+{
+	const struct http_request *request = acceptance->request;
+	struct command *command = &acceptance->command;
+	struct booking_faults faults = { 0 };
+	struct err err;
+
+	const err_code code = booking_request_parse(form, request->body, request->body_len, command,
+						    &faults, &err);
+	if (code == ERR_INVALID) {
+		refuse_malformed(acceptance->api, acceptance->response, &err);
+		return false;
+	}
+	if (code != ERR_OK && code != ERR_CONFLICT) {
+		refuse_no_memory(acceptance->api, acceptance->response);
+		return false;
+	}
+	read_key(acceptance, &faults);
+	if (faults.count > 0) {
+		refuse_invalid(acceptance->api, acceptance->response, &faults);
+		return false;
+	}
+	command->requested_at_ms = clock_wall_ms();
+	acceptance->gateway_id = NULL;
+	(void)gateway_request_parse(http_header(request, GATEWAY_REQUEST_HEADER),
+				    command->requested_at_ms, &acceptance->gateway_ms,
+				    &acceptance->gateway_id); /* Else it stays NULL. */
+	return true;
+}
+
+/* What came of it is what someone waits for, so only after Kafka has stored it. */
+static void answer_wait(const struct acceptance *acceptance, const char *command_id)
+{
+	const int seconds = accepted_wait_s(acceptance->request);
+	char text[WAIT_BYTES_MAX];
+
+	if (seconds == 0)
+		return;
+	(void)snprintf(text, sizeof(text), "wait=%d", seconds);
+	http_response_header(acceptance->response, "Preference-Applied", text);
+	(void)snprintf(text, sizeof(text), "/.wait/%s/%s/%d", acceptance->command.booking_id.text,
+		       command_id ? command_id : "new", seconds);
+	http_response_header(acceptance->response, "X-Accel-Redirect", text);
+}
+
+static void answer(const struct acceptance *acceptance)
+{
+	const struct command *command = &acceptance->command;
+	const bool makes = command_makes_booking(command->type);
+	const char *command_id = makes ? NULL : command->id.text;
+
+	metric_add(acceptance->api->accepted[command->type], 1);
+	accepted_answer(acceptance->response, command->booking_id.text, command_id,
+			makes ? command->event_id : NULL);
+	answer_wait(acceptance, command_id);
+}
+
+void accept_command(struct acceptance *acceptance)
+{
+	struct write_api *api = acceptance->api;
+	struct http_response *response = acceptance->response;
+	const struct http_request *request = acceptance->request;
+	const struct command *command = &acceptance->command;
+	struct err err = { 0 };
+	bool maybe_stored = false;
+
+	(void)snprintf(response->booking_id, sizeof(response->booking_id), "%s",
+		       command->booking_id.text);
+	if (acceptance->key && idempotency_remember(api->idempotency, command, acceptance->key) ==
+				       IDEMPOTENCY_CONFLICT) {
+		refuse_reused_key(api, response);
+		return;
+	}
+
+	const int64_t start_us = clock_monotonic_us();
+	const err_code code = publish_command(api->producer, command, request->request_id,
+					      request->traceparent, &maybe_stored, &err);
+	metric_observe_since(api->publish_seconds, start_us);
+	if (code == ERR_OK)
+		answer(acceptance);
+	else
+		refuse_not_stored(api, response, command, maybe_stored, &err);
+}

@@ -1,0 +1,32 @@
+/*
+ * refuse - the answers to what is not accepted: a problem, and a count by reason.
+ *
+ * Source   API.md, "Conventions"; RFC 9457.
+ */
+#pragma once
+
+#include "booking_request.h"
+#include "command.h"
+#include "err.h"
+#include "http.h"
+#include "routes.h"
+
+#include <stdbool.h>
+
+#define IDEMPOTENCY_KEY_HEADER "Idempotency-Key"
+
+/* 400: the body is no JSON object; err->text says how, in words for the client. */
+void refuse_malformed(struct write_api *api, struct http_response *response, const struct err *err);
+/* 422, with errors[]. */
+void refuse_invalid(struct write_api *api, struct http_response *response,
+		    const struct booking_faults *faults);
+/* 404: the booking was never asked for. */
+void refuse_unknown(struct write_api *api, struct http_response *response);
+/* 422: the key belongs to another request. */
+void refuse_reused_key(struct write_api *api, struct http_response *response);
+/* 503, before anything was sent. */
+void refuse_no_memory(struct write_api *api, struct http_response *response);
+/* 503, or 500 for ERR_INTERNAL, and a line in the log. maybe_stored: Kafka may have the command all
+ * the same. */
+void refuse_not_stored(struct write_api *api, struct http_response *response,
+		       const struct command *command, bool maybe_stored, const struct err *err);
