@@ -1,47 +1,37 @@
 #include "bookings.h"
 
-#include "document.h"
+#include "booking_json.h"
 #include "find.h"
+#include "page.h"
 
-void booking_write(const bson_t *booking, struct strbuf *out)
+err_code booking_find(const struct mongo_client *client, const struct booking_id *id, bson_t **ret,
+		      struct err *err)
 {
-	strbuf_add_char(out, '{');
-	document_write_text(out, "booking_id", booking, "_id");
-	strbuf_add_char(out, ',');
-	document_write_text(out, "status", booking, "status");
-	strbuf_add_char(out, ',');
-	document_write_text(out, "event_id", booking, "event_id");
-	strbuf_add_char(out, ',');
-	document_write_text(out, "user_id", booking, "user_id");
-	strbuf_add_char(out, ',');
-	document_write_texts(out, "seats", booking, "seats");
-	strbuf_add_char(out, ',');
-	document_write_text(out, "reason", booking, "reason");
-	strbuf_add_char(out, ',');
-	document_write_texts(out, "seats_lost", booking, "seats_lost");
-	strbuf_add_char(out, ',');
-	document_write_time(out, "requested_at", booking, "requested_at");
-	strbuf_add_char(out, ',');
-	document_write_time(out, "decided_at", booking, "decided_at");
-	strbuf_add_char(out, ',');
-	document_write_int(out, "version", booking, "version");
-	strbuf_add_char(out, '}');
+	return find_one(client, "bookings", id->text, NULL, ret, err);
 }
 
-void booking_write_pending(const struct booking_id *id, struct strbuf *out)
+static mongoc_cursor_t *find_bookings(mongoc_collection_t *bookings,
+				      const struct booking_query *query)
 {
-	strbuf_addf(out, "{\"booking_id\":\"%s\",\"status\":\"pending\"}", id->text);
+	_cleanup_(bson_destroyp) bson_t *filter = booking_query_filter(query);
+	_cleanup_(bson_destroyp) bson_t *options =
+		BCON_NEW("sort", "{", "requested_at", BCON_INT32(-1), "_id", BCON_INT32(-1), "}",
+			 "projection", "{", "history", BCON_INT32(0), "}", "limit",
+			 BCON_INT64(query->limit + 1), "maxTimeMS", BCON_INT64(FIND_MS_MAX));
+
+	return mongoc_collection_find_with_opts(bookings, filter, options, NULL);
 }
 
-err_code booking_render(const struct mongo_client *client, const struct booking_id *id,
-			struct strbuf *out, struct err *err)
+err_code bookings_render(const struct mongo_client *client, const struct booking_query *query,
+			 struct strbuf *out, bool *ret_more, struct cursor *ret_last,
+			 struct err *err)
 {
-	_cleanup_(bson_destroyp) bson_t *booking = NULL;
-	const err_code code = find_one(client, "bookings", id->text, NULL, &booking, err);
+	const struct page page = { .limit = query->limit,
+				   .time_field = "requested_at",
+				   .write = booking_write_entry };
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *bookings =
+		mongo_collection(client, "bookings");
+	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor = find_bookings(bookings, query);
 
-	if (code != ERR_OK)
-		return code;
-
-	booking_write(booking, out);
-	return ERR_OK;
+	return page_render(&page, cursor, out, ret_more, ret_last, err);
 }

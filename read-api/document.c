@@ -18,7 +18,7 @@ static void write_name(struct strbuf *out, const char *name)
 	strbuf_add(out, "\":", 2);
 }
 
-static int64_t iter_int(const bson_iter_t *iter)
+int64_t document_iter_int(const bson_iter_t *iter)
 {
 	if (BSON_ITER_HOLDS_INT32(iter))
 		return bson_iter_int32(iter);
@@ -52,7 +52,25 @@ int64_t document_int(const bson_t *doc, const char *key)
 {
 	bson_iter_t iter;
 
-	return bson_iter_init_find(&iter, doc, key) ? iter_int(&iter) : 0;
+	return bson_iter_init_find(&iter, doc, key) ? document_iter_int(&iter) : 0;
+}
+
+bool document_iter_sub(const bson_iter_t *iter, bson_t *ret)
+{
+	uint32_t len = 0;
+	const uint8_t *data = NULL;
+
+	if (!BSON_ITER_HOLDS_DOCUMENT(iter))
+		return false;
+	bson_iter_document(iter, &len, &data);
+	return data && bson_init_static(ret, data, len);
+}
+
+bool document_sub(const bson_t *doc, const char *key, bson_t *ret)
+{
+	bson_iter_t iter;
+
+	return bson_iter_init_find(&iter, doc, key) && document_iter_sub(&iter, ret);
 }
 
 bool document_time(const bson_t *doc, const char *key, int64_t *ret_ms)
@@ -91,6 +109,18 @@ void document_write_int(struct strbuf *out, const char *name, const bson_t *doc,
 {
 	write_name(out, name);
 	strbuf_add_int(out, document_int(doc, key));
+}
+
+void document_write_int_or_null(struct strbuf *out, const char *name, const bson_t *doc,
+				const char *key)
+{
+	bson_iter_t iter;
+
+	write_name(out, name);
+	if (bson_iter_init_find(&iter, doc, key) && BSON_ITER_HOLDS_NUMBER(&iter))
+		strbuf_add_int(out, document_iter_int(&iter));
+	else
+		strbuf_add_text(out, "null");
 }
 
 void document_write_time(struct strbuf *out, const char *name, const bson_t *doc, const char *key)
@@ -137,18 +167,10 @@ void document_write_counts(struct strbuf *out, const bson_t *doc)
 {
 	static const char *const NAMES[] = { "available", "held", "booked", "blocked" };
 	const char *separator = "";
-	bson_iter_t iter;
-	uint32_t len = 0;
-	const uint8_t *data = NULL;
 	bson_t counts = BSON_INITIALIZER;
 
-	if (bson_iter_init_find(&iter, doc, "counts") && BSON_ITER_HOLDS_DOCUMENT(&iter)) {
-		bson_iter_document(&iter, &len, &data);
-		bson_destroy(&counts);
-		if (!bson_init_static(&counts, data, len))
-			bson_init(&counts);
-	}
-
+	/* Neither an empty one nor a view holds memory. */
+	(void)document_sub(doc, "counts", &counts);
 	write_name(out, "counts");
 	strbuf_add_char(out, '{');
 	for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {

@@ -2,29 +2,16 @@
 
 #include "clock.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define FROM_BYTES_MAX  36 /* "2026-03-01T19:30:00.123456789+02:00" and its NUL */
-#define LIMIT_BYTES_MAX 4  /* "100" and its NUL */
-#define DATE_LEN        10 /* "2026-03-01"          */
-#define SECONDS_LEN     19 /* "2026-03-01T19:30:00" */
-#define MINUTE_MS       60000
+#define FROM_BYTES_MAX 36 /* "2026-03-01T19:30:00.123456789+02:00" and its NUL */
+#define DATE_LEN       10 /* "2026-03-01"          */
+#define SECONDS_LEN    19 /* "2026-03-01T19:30:00" */
+#define MINUTE_MS      60000
 
 /* Before any event: as a bound it lets every date pass, and only dates. */
 #define DATE_MS_MIN (-62167219200000)
-
-/* One bad parameter, told in the answer. */
-static void complain(struct http_response *response, bool *bad, const char *field,
-		     const char *detail)
-{
-	if (!*bad)
-		http_problem(response, 400, "invalid-parameter",
-			     "The request has parameters that cannot be used.");
-	*bad = true;
-	http_problem_field(response, field, detail);
-}
 
 static bool is_digit(char c)
 {
@@ -98,61 +85,33 @@ static bool is_search_text(const char *text)
 	return bson_utf8_validate(text, strlen(text), false);
 }
 
-static bool parse_limit(const char *text, int64_t *ret)
-{
-	int64_t limit = 0;
-
-	for (const char *c = text; *c; c++) {
-		if (!is_digit(*c))
-			return false;
-		limit = limit * 10 + (*c - '0');
-	}
-	if (limit < 1 || limit > EVENT_QUERY_LIMIT_MAX)
-		return false;
-
-	*ret = limit;
-	return true;
-}
-
 bool event_query_parse(const struct http_request *request, const struct booking_id_key *key,
 		       struct event_query *ret, struct http_response *response)
 {
-	struct event_query query = { .limit = EVENT_QUERY_LIMIT_MAX };
-	char from[FROM_BYTES_MAX] = "", limit[LIMIT_BYTES_MAX] = "", after[CURSOR_BYTES_MAX] = "";
-	bool unread = false, bad = false;
+	struct params params = { .request = request, .response = response };
+	struct event_query query = { .limit = PARAMS_LIMIT_MAX };
+	char from[FROM_BYTES_MAX];
 
-	(void)http_query(request, "kind", query.kind, sizeof(query.kind), &unread);
-	if (unread || !is_kind(query.kind))
-		complain(response, &bad, "kind", "must be 1 to 32 of a-z, 0-9, '-' and '_', once");
+	if (!params_text(&params, "kind", query.kind, sizeof(query.kind)) || !is_kind(query.kind))
+		params_complain(&params, "kind", "must be 1 to 32 of a-z, 0-9, '-' and '_', once");
 
-	unread = false;
-	(void)http_query(request, "from", from, sizeof(from), &unread);
+	const bool from_read = params_text(&params, "from", from, sizeof(from));
+
 	query.has_from = from[0] != '\0';
-	if (unread || (query.has_from && !parse_from(from, &query.from_ms)))
-		complain(response, &bad, "from",
-			 "must be a date such as 2026-03-01, or a time such as "
-			 "2026-03-01T19:30:00Z, once");
+	if (!from_read || (query.has_from && !parse_from(from, &query.from_ms)))
+		params_complain(&params, "from",
+				"must be a date such as 2026-03-01, or a time such as "
+				"2026-03-01T19:30:00Z, once");
 
-	unread = false;
-	(void)http_query(request, "q", query.text, sizeof(query.text), &unread);
-	if (unread || !is_search_text(query.text))
-		complain(response, &bad, "q", "must be 1 to 100 bytes of printable UTF-8, once");
+	if (!params_text(&params, "q", query.text, sizeof(query.text)) ||
+	    !is_search_text(query.text))
+		params_complain(&params, "q", "must be 1 to 100 bytes of printable UTF-8, once");
+	params_limit(&params, &query.limit);
+	query.has_after = params_cursor(&params, key, EVENT_QUERY_LIST, &query.after);
 
-	unread = false;
-	(void)http_query(request, "limit", limit, sizeof(limit), &unread);
-	if (unread || (limit[0] && !parse_limit(limit, &query.limit)))
-		complain(response, &bad, "limit", "must be a whole number from 1 to 100, once");
-
-	unread = false;
-	(void)http_query(request, "cursor", after, sizeof(after), &unread);
-	query.has_after = after[0] != '\0';
-	if (unread || (query.has_after && cursor_parse(key, after, &query.after, NULL) != ERR_OK))
-		complain(response, &bad, "cursor",
-			 "must be taken unchanged from the Link header of the page before");
-
-	if (!bad)
+	if (!params.bad)
 		*ret = query;
-	return !bad;
+	return !params.bad;
 }
 
 /* The text as a regular expression that matches just the text. */
@@ -173,9 +132,9 @@ static void write_literal(const char *text, struct strbuf *out)
 static void filter_after(bson_t *filter, const struct cursor *after)
 {
 	_cleanup_(bson_destroyp) bson_t *either =
-		BCON_NEW("$or", "[", "{", "date", "{", "$gt", BCON_DATE_TIME(after->date_ms), "}",
-			 "}", "{", "date", BCON_DATE_TIME(after->date_ms), "_id", "{", "$gt",
-			 BCON_UTF8(after->event_id), "}", "}", "]");
+		BCON_NEW("$or", "[", "{", "date", "{", "$gt", BCON_DATE_TIME(after->time_ms), "}",
+			 "}", "{", "date", BCON_DATE_TIME(after->time_ms), "_id", "{", "$gt",
+			 BCON_UTF8(after->id), "}", "}", "]");
 
 	bson_concat(filter, either);
 }
@@ -201,34 +160,19 @@ bson_t *event_query_filter(const struct event_query *query)
 	return filter;
 }
 
-static void write_param(struct strbuf *out, const char *name, const char *value)
-{
-	strbuf_addf(out, "%s=", name);
-	for (const char *c = value; *c; c++) {
-		if (is_digit(*c) || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-		    strchr("-._~", *c))
-			strbuf_add_char(out, *c);
-		else
-			strbuf_addf(out, "%%%02X", (unsigned char)*c);
-	}
-	strbuf_add_char(out, '&');
-}
-
 void event_query_write_next(const struct event_query *query, const struct booking_id_key *key,
 			    const struct cursor *last, struct strbuf *out)
 {
-	char cursor[CURSOR_BYTES_MAX], from[CLOCK_TEXT_BYTES_MAX];
+	char from[CLOCK_TEXT_BYTES_MAX];
 
 	strbuf_add_text(out, "</api/events?");
 	if (query->kind[0])
-		write_param(out, "kind", query->kind);
+		params_write(out, "kind", query->kind);
 	if (query->has_from) {
 		clock_format(query->from_ms, from);
-		write_param(out, "from", from);
+		params_write(out, "from", from);
 	}
 	if (query->text[0])
-		write_param(out, "q", query->text);
-	strbuf_addf(out, "limit=%" PRId64 "&", query->limit);
-	cursor_format(key, last, cursor);
-	strbuf_addf(out, "cursor=%s>; rel=\"next\"", cursor);
+		params_write(out, "q", query->text);
+	params_write_next(out, query->limit, key, EVENT_QUERY_LIST, last);
 }

@@ -4,9 +4,8 @@
  * Grammar  kind    1-32 of a-z 0-9 - _
  *          from    RFC 3339, or a date alone, which means its midnight in UTC
  *          q       1-100 bytes of UTF-8 without control characters
- *          limit   1-100
- *          cursor  cursor.h
- *          An empty parameter counts as absent; unknown ones are ignored.
+ *          limit, cursor  params.h
+ *          Unknown ones are ignored.
  * Shape    a plain value.
  * Threads  any; no state.
  */
@@ -16,6 +15,7 @@
 #include "cursor.h"
 #include "http.h"
 #include "mongo.h"
+#include "params.h"
 #include "strbuf.h"
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@
 
 #define EVENT_QUERY_KIND_BYTES_MAX 33
 #define EVENT_QUERY_TEXT_BYTES_MAX 101
-#define EVENT_QUERY_LIMIT_MAX      100
+#define EVENT_QUERY_LIST           "events" /* the cursor's */
 
 struct event_query {
 	char kind[EVENT_QUERY_KIND_BYTES_MAX]; /* "" = any            */

@@ -1,7 +1,9 @@
 /*
  * events - the list of events: what is on, when, and how many seats are left.
  *
- *   [{"_id","event_id","date","name","kind","venue","version","counts"},...]   by date, then id
+ *   [{"_id","event_id","date","name","kind","venue","version","counts", and event_rules.h},...]
+ *
+ * by date, then id.
  *
  * Threads  any; one client, one thread.
  * Errors   ERR_UNAVAILABLE MongoDB is away or slow.

@@ -4,21 +4,30 @@
 #include "metrics.h"
 #include "mongo.h"
 #include "ops.h"
+#include "read_api.h"
 #include "read_api_config.h"
 #include "routes.h"
 #include "stop.h"
+#include "wait_routes.h"
+#include "waiters.h"
 #include "watch.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #define REQUEST_TIMEOUT_MS    10000
 #define KEEP_ALIVE_TIMEOUT_MS 65000 /* longer than the gateway's: it is the one to hang up */
 #define BODY_BYTES_MAX        1024  /* no request here needs one */
-#define SPARE_CLIENTS         2     /* besides one per handler: the watch, and one to breathe */
+/* Who waits holds a thread; these are for who is answered at once, and do not stay with anyone. */
+#define WAIT_SPARE_THREADS         8
+#define WAIT_REQUEST_TIMEOUT_MS    1000
+#define WAIT_KEEP_ALIVE_TIMEOUT_MS 200
+#define SPARE_CLIENTS              3 /* besides one per thread: watch, waiters, one to breathe */
 
 DEFINE_CLEANUP(struct metrics *, metrics_free)
 DEFINE_CLEANUP(struct mongo *, mongo_close)
 DEFINE_CLEANUP(struct watch *, watch_close)
+DEFINE_CLEANUP(struct waiters *, waiters_close)
 DEFINE_CLEANUP(struct ops *, ops_close)
 
 static int fail(const char *event, const struct err *err)
@@ -37,7 +46,8 @@ static err_code open_mongo(const struct read_api_config *config, struct mongo **
 		.connect_timeout_ms = config->mongo_timeout_ms,
 		.server_selection_timeout_ms = config->mongo_timeout_ms,
 		.socket_timeout_ms = config->mongo_timeout_ms,
-		.pool_max = config->http_threads + SPARE_CLIENTS,
+		.pool_max = config->http_threads + config->waiters_max + WAIT_SPARE_THREADS +
+			    SPARE_CLIENTS,
 	};
 
 	return mongo_open(&mongo, ret, err);
@@ -60,6 +70,36 @@ static err_code open_server(const struct read_api_config *config, struct read_ap
 				err);
 }
 
+static err_code open_waiters(const struct read_api_config *config, const struct read_api *api,
+			     struct metrics *metrics, struct waiters **ret, struct err *err)
+{
+	const struct waiters_config waiters = {
+		.mongo = api->mongo,
+		.watch = api->watch,
+		.mongo_errors = api->mongo_errors,
+		.poll_ms = config->wait_poll_ms,
+		.waiters_max = config->waiters_max,
+	};
+
+	return waiters_open(&waiters, metrics, ret, err);
+}
+
+static err_code open_wait_server(const struct read_api_config *config, struct read_api *api,
+				 struct http_server **ret, struct err *err)
+{
+	const struct http_config http = {
+		.host = config->http_host,
+		.port = config->wait_port,
+		.threads = config->waiters_max + WAIT_SPARE_THREADS,
+		.body_bytes_max = BODY_BYTES_MAX,
+		.request_timeout_ms = WAIT_REQUEST_TIMEOUT_MS,
+		.keep_alive_timeout_ms = WAIT_KEEP_ALIVE_TIMEOUT_MS,
+		.service = "read-api-wait",
+	};
+
+	return http_server_open(&http, WAIT_ROUTES, WAIT_ROUTES_COUNT, api, NULL, ret, err);
+}
+
 static err_code open_ops(const struct read_api_config *config, struct watch *watch,
 			 struct metrics *metrics, struct ops **ret, struct err *err)
 {
@@ -67,6 +107,64 @@ static err_code open_ops(const struct read_api_config *config, struct watch *wat
 
 	return ops_open(&config->common, READ_API_PROGRAM.name, &check, 1, metrics, NULL, NULL, ret,
 			err);
+}
+
+struct closing {
+	struct http_server *server;
+	int64_t linger_ms;
+};
+
+static void *close_server(void *ctx)
+{
+	const struct closing *closing = (const struct closing *)ctx;
+
+	http_server_close(closing->server, closing->linger_ms);
+	return NULL;
+}
+
+/* Both at once: each takes up to HTTP_STOP_MS longer than its requests. */
+static void close_servers(struct http_server *server, struct http_server *wait_server,
+			  int64_t linger_ms)
+{
+	struct closing closing = { .server = wait_server, .linger_ms = linger_ms };
+	pthread_t thread;
+	const bool started = pthread_create(&thread, NULL, close_server, &closing) == 0;
+
+	http_server_close(server, linger_ms);
+	if (started)
+		(void)pthread_join(thread, NULL);
+	else
+		(void)close_server(&closing);
+}
+
+/* Until the process is asked to stop; then both servers are closed. */
+static int run(const struct read_api_config *config, struct read_api *api, struct metrics *metrics)
+{
+	_cleanup_(ops_closep) struct ops *ops = NULL;
+	struct http_server *server = NULL, *wait_server = NULL;
+	struct err err = { 0 };
+
+	if (open_ops(config, api->watch, metrics, &ops, &err) != ERR_OK)
+		return fail("ops_not_opened", &err);
+	if (open_wait_server(config, api, &wait_server, &err) != ERR_OK)
+		return fail("wait_http_not_opened", &err);
+	if (open_server(config, api, metrics, &server, &err) != ERR_OK) {
+		http_server_close(wait_server, 0);
+		return fail("http_not_opened", &err);
+	}
+	log_info("started", LOG_INT("port", config->http_port),
+		 LOG_INT("wait_port", config->wait_port));
+
+	(void)stop_wait(-1); /* For ever: it returns only when asked to stop. */
+	log_info("draining", LOG_INT("within_ms", config->common.drain_ms));
+	stop_arm_deadline(config->common.drain_ms);
+	ops_drain(ops);
+	waiters_stop(api->waiters);
+	/* The rest of the time is for reads that wait for MongoDB, and for HTTP_STOP_MS. */
+	close_servers(server, wait_server, config->common.drain_ms / 5);
+	log_info("stopped");
+
+	return EXIT_SUCCESS;
 }
 
 static int serve(const struct read_api_config *config)
@@ -94,24 +192,13 @@ static int serve(const struct read_api_config *config)
 	api.mongo = mongo;
 	api.watch = watch;
 
-	_cleanup_(ops_closep) struct ops *ops = NULL;
-	struct http_server *server = NULL;
+	_cleanup_(waiters_closep) struct waiters *waiters = NULL;
 
-	if (open_ops(config, watch, metrics, &ops, &err) != ERR_OK)
-		return fail("ops_not_opened", &err);
-	if (open_server(config, &api, metrics, &server, &err) != ERR_OK)
-		return fail("http_not_opened", &err);
-	log_info("started", LOG_INT("port", config->http_port));
+	if (open_waiters(config, &api, metrics, &waiters, &err) != ERR_OK)
+		return fail("waiters_not_opened", &err);
+	api.waiters = waiters;
 
-	(void)stop_wait(-1); /* For ever: it returns only when asked to stop. */
-	log_info("draining", LOG_INT("within_ms", config->common.drain_ms));
-	stop_arm_deadline(config->common.drain_ms);
-	ops_drain(ops);
-	/* The rest of the time is for reads that wait for MongoDB, and for HTTP_STOP_MS. */
-	http_server_close(server, config->common.drain_ms / 5);
-	log_info("stopped");
-
-	return EXIT_SUCCESS;
+	return run(config, &api, metrics);
 }
 
 int main(int argc, char **argv)

@@ -10,6 +10,9 @@ struct read_api_config {
 	char http_host[CONFIG_TEXT_BYTES_MAX];
 	int64_t http_port;
 	int64_t http_threads;
+	int64_t wait_port;
+	int64_t wait_poll_ms;
+	int64_t waiters_max;
 	char mongo_uri[CONFIG_TEXT_BYTES_MAX];
 	char mongo_database[CONFIG_TEXT_BYTES_MAX];
 	int64_t mongo_timeout_ms;

@@ -1,6 +1,7 @@
 #include "seat_map_json.h"
 
 #include "document.h"
+#include "event_rules.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -141,6 +142,8 @@ void seat_map_write_begin(struct seat_map_writer *writer, const bson_t *event,
 		strbuf_add_char(out, ',');
 		document_write_text(out, TEXTS[i], event, TEXTS[i]);
 	}
+	strbuf_add_char(out, ',');
+	event_rules_write(event, out);
 	strbuf_add_text(out, ",\"seats\":[");
 }
 

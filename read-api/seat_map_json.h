@@ -1,8 +1,8 @@
 /*
  * seat_map_json - a seat map's JSON from the documents it is stored in: one event, then its blocks.
  *
- *   {"_id","event_id","date","name","kind","venue","currency","seats":[{"seat_id","status",
- *   "user_id"},...],"version","counts":{...}}
+ *   {"_id","event_id","date","name","kind","venue","currency", what event_rules.h has,
+ *   "seats":[{"seat_id","status","user_id"},...],"version","counts":{...}}
  *
  * A walk over the BSON that writes text as it goes; nothing is kept of a document.
  * Shape    version is the sum of the blocks' versions and counts are those of the seats written, so

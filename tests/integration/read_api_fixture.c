@@ -1,14 +1,19 @@
 #include "read_api_fixture.h"
 
 #include "clock.h"
+#include "routes.h"
+#include "wait_routes.h"
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <unistd.h>
 
 #define ANSWER_BYTES_MAX    (8u << 20)
 #define URL_BYTES_MAX       4096
 #define REQUEST_SECONDS_MAX 20
+#define WAIT_POLL_MS        10
+#define PAGES_MAX           20
 
 static const char KEY_HEX[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -21,7 +26,7 @@ static struct mongo *open_mongo(const char *uri, const char *database)
 		.connect_timeout_ms = FIXTURE_MONGO_TIMEOUT_MS,
 		.server_selection_timeout_ms = FIXTURE_MONGO_TIMEOUT_MS,
 		.socket_timeout_ms = FIXTURE_MONGO_TIMEOUT_MS,
-		.pool_max = FIXTURE_THREADS + 2,
+		.pool_max = FIXTURE_THREADS + FIXTURE_WAIT_THREADS + 3,
 	};
 	struct mongo *mongo = NULL;
 	struct err err = { 0 };
@@ -30,18 +35,46 @@ static struct mongo *open_mongo(const char *uri, const char *database)
 	return mongo;
 }
 
-void fixture_open(struct fixture *fixture, const char *served_uri)
+static void open_server(struct fixture *fixture, int64_t threads, const struct http_route *routes,
+			size_t count, struct metrics *metrics, struct http_server **ret)
 {
-	const char *uri = getenv("TEST_MONGO_URI");
 	const struct http_config http = {
 		.host = "127.0.0.1",
 		.port = 0,
-		.threads = FIXTURE_THREADS,
+		.threads = threads,
 		.body_bytes_max = 1024,
 		.request_timeout_ms = 5000,
 		.keep_alive_timeout_ms = 1000,
 		.service = "read-api",
 	};
+	struct err err = { 0 };
+
+	cr_assert_eq(http_server_open(&http, routes, count, &fixture->api, metrics, ret, &err),
+		     ERR_OK, "%s", err.text);
+}
+
+void fixture_open_waits(struct fixture *fixture)
+{
+	const struct waiters_config waiters = {
+		.mongo = fixture->served,
+		.watch = fixture->api.watch,
+		.mongo_errors = fixture->api.mongo_errors,
+		.poll_ms = WAIT_POLL_MS,
+		.waiters_max = FIXTURE_WAITERS,
+	};
+	struct err err = { 0 };
+
+	cr_assert_eq(waiters_open(&waiters, fixture->metrics, &fixture->api.waiters, &err), ERR_OK,
+		     "%s", err.text);
+	open_server(fixture, FIXTURE_WAIT_THREADS, WAIT_ROUTES, WAIT_ROUTES_COUNT, NULL,
+		    &fixture->wait_server);
+	fixture->wait_port = http_server_port(fixture->wait_server);
+	cr_assert_gt(fixture->wait_port, 0);
+}
+
+void fixture_open(struct fixture *fixture, const char *served_uri)
+{
+	const char *uri = getenv("TEST_MONGO_URI");
 	struct err err = { 0 };
 
 	*fixture = (struct fixture){ .metrics = metrics_new() };
@@ -60,9 +93,8 @@ void fixture_open(struct fixture *fixture, const char *served_uri)
 	cr_assert_eq(watch_open(fixture->served, &fixture->api.watch, &err), ERR_OK, "%s",
 		     err.text);
 	fixture->api.mongo = fixture->served;
-	cr_assert_eq(http_server_open(&http, READ_API_ROUTES, READ_API_ROUTES_COUNT, &fixture->api,
-				      fixture->metrics, &fixture->server, &err),
-		     ERR_OK, "%s", err.text);
+	open_server(fixture, FIXTURE_THREADS, READ_API_ROUTES, READ_API_ROUTES_COUNT,
+		    fixture->metrics, &fixture->server);
 	fixture->port = http_server_port(fixture->server);
 	cr_assert_gt(fixture->port, 0);
 }
@@ -73,7 +105,11 @@ void fixture_close(struct fixture *fixture)
 	bson_t drop = BSON_INITIALIZER;
 	bson_error_t error;
 
+	if (fixture->api.waiters)
+		waiters_stop(fixture->api.waiters);
 	http_server_close(fixture->server, 0);
+	http_server_close(fixture->wait_server, 0);
+	waiters_close(fixture->api.waiters);
 	watch_close(fixture->api.watch);
 	mongo_close(fixture->served);
 	metrics_free(fixture->metrics);
@@ -149,8 +185,8 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *out)
 	return size * count;
 }
 
-void fixture_request(const struct fixture *fixture, const char *method, const char *path,
-		     const char *header, struct answer *ret)
+void fixture_request_at(int port, const char *method, const char *path, const char *header,
+			struct answer *ret)
 {
 	CURL *curl = curl_easy_init();
 	struct curl_slist *headers = header ? curl_slist_append(NULL, header) : NULL;
@@ -160,7 +196,7 @@ void fixture_request(const struct fixture *fixture, const char *method, const ch
 	*ret = (struct answer){ 0 };
 	strbuf_init(&ret->head, ANSWER_BYTES_MAX);
 	strbuf_init(&ret->body, ANSWER_BYTES_MAX);
-	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", fixture->port, path);
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", port, path);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
@@ -181,6 +217,12 @@ void fixture_request(const struct fixture *fixture, const char *method, const ch
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);
 	cr_assert_not(ret->body.overflow);
+}
+
+void fixture_request(const struct fixture *fixture, const char *method, const char *path,
+		     const char *header, struct answer *ret)
+{
+	fixture_request_at(fixture->port, method, path, header, ret);
 }
 
 void fixture_get(const struct fixture *fixture, const char *path, const char *header,
@@ -208,4 +250,100 @@ bool answer_header(const struct answer *answer, const char *name, char *buf, siz
 	found += strlen(start);
 	(void)snprintf(buf, size, "%.*s", (int)strcspn(found, "\r\n"), found);
 	return true;
+}
+
+void fixture_etag(const struct fixture *fixture, const char *path,
+		  char etag[static FIXTURE_HEADER_BYTES_MAX])
+{
+	struct answer answer;
+
+	fixture_get(fixture, path, NULL, &answer);
+	cr_assert_eq(answer.status, 200, "%s: %ld %s", path, answer.status, answer.body.data);
+	cr_assert(answer_header(&answer, "etag", etag, FIXTURE_HEADER_BYTES_MAX), "%s",
+		  answer.head.data);
+	cr_assert(etag[0] == '"' && etag[strlen(etag) - 1] == '"', "not strong: %s", etag);
+	answer_done(&answer);
+}
+
+long fixture_if_none_match(const struct fixture *fixture, const char *path, const char *etag)
+{
+	struct answer answer;
+	char header[FIXTURE_HEADER_BYTES_MAX + 32];
+
+	(void)snprintf(header, sizeof(header), "If-None-Match: %s", etag);
+	fixture_get(fixture, path, header, &answer);
+	if (answer.status == 304)
+		cr_expect_eq(answer.body.len, 0);
+
+	const long status = answer.status;
+
+	answer_done(&answer);
+	return status;
+}
+
+void fixture_expect_problem(const struct fixture *fixture, const char *path, long status)
+{
+	struct answer answer;
+	char type[FIXTURE_HEADER_BYTES_MAX];
+
+	fixture_get(fixture, path, NULL, &answer);
+	cr_expect_eq(answer.status, status, "%s: %ld", path, answer.status);
+	cr_expect(answer_header(&answer, "content-type", type, sizeof(type)));
+	cr_expect_str_eq(type, "application/problem+json", "%s", path);
+
+	json_t *problem = json_loads(answer.body.data, 0, NULL);
+
+	cr_assert(problem, "%s: %s", path, answer.body.data);
+	cr_expect_eq(json_integer_value(json_object_get(problem, "status")), status);
+	cr_expect(json_is_string(json_object_get(problem, "detail")));
+	json_decref(problem);
+	answer_done(&answer);
+}
+
+bool fixture_next_page(const struct fixture *fixture, const char *path, const char *id_name,
+		       size_t page_max, struct strbuf *out,
+		       char ret[static FIXTURE_HEADER_BYTES_MAX])
+{
+	struct answer answer;
+	char link[FIXTURE_HEADER_BYTES_MAX];
+
+	fixture_get(fixture, path, NULL, &answer);
+	cr_assert_eq(answer.status, 200, "%s: %s", path, answer.body.data);
+
+	json_t *page = json_loads(answer.body.data, 0, NULL);
+	size_t i;
+	json_t *entry;
+
+	cr_assert(json_is_array(page));
+	cr_expect_leq(json_array_size(page), page_max);
+	json_array_foreach(page, i, entry)
+		strbuf_addf(out, "%s ", json_string_value(json_object_get(entry, id_name)));
+	json_decref(page);
+
+	const bool more = answer_header(&answer, "link", link, sizeof(link));
+
+	if (more) {
+		const size_t len = strcspn(link, ">");
+
+		cr_assert_eq(link[0], '<');
+		cr_assert_str_eq(link + len, ">; rel=\"next\"");
+		memcpy(ret, link + 1, len - 1);
+		ret[len - 1] = '\0';
+	}
+	answer_done(&answer);
+	return more;
+}
+
+void fixture_expect_ids(const struct fixture *fixture, const char *first_path, const char *id_name,
+			size_t page_max, const char *expected)
+{
+	_cleanup_(strbuf_done) struct strbuf ids;
+	char path[FIXTURE_HEADER_BYTES_MAX];
+	size_t pages = 1;
+
+	strbuf_init(&ids, 65536);
+	(void)snprintf(path, sizeof(path), "%s", first_path);
+	while (fixture_next_page(fixture, path, id_name, page_max, &ids, path))
+		cr_assert_lt(pages++, PAGES_MAX, "pages without end");
+	cr_expect_str_eq(ids.data, expected, "%s", first_path);
 }

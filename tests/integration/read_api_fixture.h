@@ -1,17 +1,17 @@
 /*
- * read_api_fixture - read-api's routes on an ephemeral port, over a MongoDB database of their own.
+ * read_api_fixture - read-api's routes on ephemeral ports, over a MongoDB database of their own.
  *
  * Owns     fixture_open makes the database, fixture_close drops it. One per test (Criterion runs
  * each test in a process of its own).
  */
 #pragma once
 
-#include "bookings.h"
 #include "http.h"
 #include "log.h"
 #include "mongo.h"
-#include "routes.h"
+#include "read_api.h"
 #include "services.h"
+#include "waiters.h"
 #include "watch.h"
 
 #include <criterion/criterion.h>
@@ -20,6 +20,9 @@
 
 #define FIXTURE_MONGO_TIMEOUT_MS 1500
 #define FIXTURE_THREADS          8
+#define FIXTURE_WAITERS          4
+#define FIXTURE_WAIT_THREADS     (FIXTURE_WAITERS + 2)
+#define FIXTURE_HEADER_BYTES_MAX 2048
 #define FIXTURE_LEDGER           "5b0f3c0a-0000-4000-8000-000000000001"
 
 struct fixture {
@@ -28,8 +31,10 @@ struct fixture {
 	struct mongo *served; /* the program's: another one when a proxy is between */
 	struct metrics *metrics;
 	struct http_server *server;
+	struct http_server *wait_server; /* NULL until fixture_open_waits */
 	struct read_api api;
 	int port;
+	int wait_port;
 };
 
 /* What a GET was answered. */
@@ -42,6 +47,8 @@ struct answer {
 
 /* served_uri: NULL for TEST_MONGO_URI. */
 void fixture_open(struct fixture *fixture, const char *served_uri);
+/* The second server, for those who wait. */
+void fixture_open_waits(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
 
 /* Inserts or replaces a document by its _id, from extended JSON. */
@@ -54,6 +61,23 @@ void fixture_get(const struct fixture *fixture, const char *path, const char *he
 		 struct answer *ret);
 void fixture_request(const struct fixture *fixture, const char *method, const char *path,
 		     const char *header, struct answer *ret);
+void fixture_request_at(int port, const char *method, const char *path, const char *header,
+			struct answer *ret);
 void answer_done(struct answer *answer);
 /* The value of a header in buf; false when it was not sent. */
 bool answer_header(const struct answer *answer, const char *name, char *buf, size_t size);
+
+/* The ETag that a 200 answer carries. */
+void fixture_etag(const struct fixture *fixture, const char *path,
+		  char etag[static FIXTURE_HEADER_BYTES_MAX]);
+/* The status of an answer to a client that has this one. */
+long fixture_if_none_match(const struct fixture *fixture, const char *path, const char *etag);
+void fixture_expect_problem(const struct fixture *fixture, const char *path, long status);
+/* Goes through all pages from first_path on: their ids, under that name, each followed by a blank.
+ */
+void fixture_expect_ids(const struct fixture *fixture, const char *first_path, const char *id_name,
+			size_t page_max, const char *expected);
+/* One page; the next one's path in ret. False: it is the last. */
+bool fixture_next_page(const struct fixture *fixture, const char *path, const char *id_name,
+		       size_t page_max, struct strbuf *out,
+		       char ret[static FIXTURE_HEADER_BYTES_MAX]);

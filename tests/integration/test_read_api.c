@@ -1,12 +1,15 @@
 #include "read_api_fixture.h"
 
 #include <criterion/criterion.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
-#define HEADER_BYTES_MAX 2048
-#define SEATS_BLOCK      1000
+#define SEATS_BLOCK 1000
+
+/* What an event answers that says nothing about its sale. */
+#define NO_RULES                                                                                   \
+	",\"hold_ttl_ms\":null,\"hold_extensions_max\":null,\"seats_per_user_max\":null,"          \
+	"\"sales_open_at\":null,\"sales_close_at\":null,\"cancelled_at\":null"
 
 NEEDS_SERVICE("TEST_MONGO_URI")
 
@@ -61,57 +64,10 @@ static void put_concert(void)
 	put_block("concert123", 1, 7, "available");
 }
 
-/* The ETag that a 200 answer carries. */
-static void get_etag(const char *path, char etag[static HEADER_BYTES_MAX])
-{
-	struct answer answer;
-
-	fixture_get(&fixture, path, NULL, &answer);
-	cr_assert_eq(answer.status, 200, "%s: %ld %s", path, answer.status, answer.body.data);
-	cr_assert(answer_header(&answer, "etag", etag, HEADER_BYTES_MAX), "%s", answer.head.data);
-	cr_assert(etag[0] == '"' && etag[strlen(etag) - 1] == '"', "not strong: %s", etag);
-	answer_done(&answer);
-}
-
-static long get_if_none_match(const char *path, const char *etag)
-{
-	struct answer answer;
-	char header[HEADER_BYTES_MAX + 32];
-
-	(void)snprintf(header, sizeof(header), "If-None-Match: %s", etag);
-	fixture_get(&fixture, path, header, &answer);
-	if (answer.status == 304)
-		cr_expect_eq(answer.body.len, 0);
-
-	const long status = answer.status;
-
-	answer_done(&answer);
-	return status;
-}
-
-static void expect_problem(const char *path, long status)
-{
-	struct answer answer;
-	char type[HEADER_BYTES_MAX];
-
-	fixture_get(&fixture, path, NULL, &answer);
-	cr_expect_eq(answer.status, status, "%s: %ld", path, answer.status);
-	cr_expect(answer_header(&answer, "content-type", type, sizeof(type)));
-	cr_expect_str_eq(type, "application/problem+json", "%s", path);
-
-	json_t *problem = json_loads(answer.body.data, 0, NULL);
-
-	cr_assert(problem, "%s: %s", path, answer.body.data);
-	cr_expect_eq(json_integer_value(json_object_get(problem, "status")), status);
-	cr_expect(json_is_string(json_object_get(problem, "detail")));
-	json_decref(problem);
-	answer_done(&answer);
-}
-
 Test(read_api, lists_events_to_the_letter_without_seats)
 {
 	struct answer answer;
-	char value[HEADER_BYTES_MAX];
+	char value[FIXTURE_HEADER_BYTES_MAX];
 
 	put_event("b", "City Derby", "sport", "2027-04-10T14:00:00Z", 1, 1);
 	put_event("a", "Later", "concert", "2027-06-19T19:30:00.250Z", 1, 1);
@@ -122,10 +78,10 @@ Test(read_api, lists_events_to_the_letter_without_seats)
 		"[{\"_id\":\"b\",\"event_id\":\"b\",\"date\":\"2027-04-10T14:00:00.000Z\","
 		"\"name\":\"City Derby\",\"kind\":\"sport\",\"venue\":\"Harbour "
 		"Hall\",\"version\":3,"
-		"\"counts\":{\"available\":1,\"held\":0,\"booked\":3,\"blocked\":0}},"
+		"\"counts\":{\"available\":1,\"held\":0,\"booked\":3,\"blocked\":0}" NO_RULES "},"
 		"{\"_id\":\"a\",\"event_id\":\"a\",\"date\":\"2027-06-19T19:30:00.250Z\","
 		"\"name\":\"Later\",\"kind\":\"concert\",\"venue\":\"Harbour Hall\",\"version\":3,"
-		"\"counts\":{\"available\":1,\"held\":0,\"booked\":3,\"blocked\":0}}]");
+		"\"counts\":{\"available\":1,\"held\":0,\"booked\":3,\"blocked\":0}" NO_RULES "}]");
 	cr_expect(answer_header(&answer, "content-type", value, sizeof(value)));
 	cr_expect_str_eq(value, "application/json");
 	cr_expect(answer_header(&answer, "cache-control", value, sizeof(value)));
@@ -144,51 +100,9 @@ Test(read_api, an_empty_list_is_an_empty_array)
 	answer_done(&answer);
 }
 
-/* Appends the ids of a page to out, and writes the next page's path to ret; false at the end. */
-static bool next_page(const char *path, size_t page_max, struct strbuf *out,
-		      char ret[static HEADER_BYTES_MAX])
-{
-	struct answer answer;
-	char link[HEADER_BYTES_MAX];
-
-	fixture_get(&fixture, path, NULL, &answer);
-	cr_assert_eq(answer.status, 200, "%s: %s", path, answer.body.data);
-
-	json_t *page = json_loads(answer.body.data, 0, NULL);
-	size_t i;
-	json_t *event;
-
-	cr_assert(json_is_array(page));
-	cr_expect_leq(json_array_size(page), page_max);
-	json_array_foreach(page, i, event)
-		strbuf_addf(out, "%s ", json_string_value(json_object_get(event, "_id")));
-	json_decref(page);
-
-	const bool more = answer_header(&answer, "link", link, sizeof(link));
-
-	if (more) {
-		const size_t len = strcspn(link, ">");
-
-		cr_assert_eq(link[0], '<');
-		cr_assert_str_eq(link + len, ">; rel=\"next\"");
-		memcpy(ret, link + 1, len - 1);
-		ret[len - 1] = '\0';
-	}
-	answer_done(&answer);
-	return more;
-}
-
 static void expect_ids(const char *first_path, size_t page_max, const char *expected)
 {
-	_cleanup_(strbuf_done) struct strbuf ids;
-	char path[HEADER_BYTES_MAX];
-	size_t pages = 1;
-
-	strbuf_init(&ids, 4096);
-	(void)snprintf(path, sizeof(path), "%s", first_path);
-	while (next_page(path, page_max, &ids, path))
-		cr_assert_lt(pages++, 20, "pages without end");
-	cr_expect_str_eq(ids.data, expected, "%s", first_path);
+	fixture_expect_ids(&fixture, first_path, "_id", page_max, expected);
 }
 
 Test(read_api, pages_go_by_date_then_id_without_gap_or_repetition)
@@ -236,13 +150,13 @@ Test(read_api, refuses_bad_parameters_with_400)
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		expect_problem(bad[i], 400);
+		fixture_expect_problem(&fixture, bad[i], 400);
 }
 
 Test(read_api, shows_a_map_to_the_letter)
 {
 	struct answer answer;
-	char value[HEADER_BYTES_MAX];
+	char value[FIXTURE_HEADER_BYTES_MAX];
 
 	put_concert();
 	/* Neighbours in key order, whose blocks are not this event's. */
@@ -255,7 +169,8 @@ Test(read_api, shows_a_map_to_the_letter)
 		answer.body.data,
 		"{\"_id\":\"concert123\",\"event_id\":\"concert123\","
 		"\"date\":\"2027-06-19T19:30:00.000Z\",\"name\":\"Midnight Sun Live\","
-		"\"kind\":\"concert\",\"venue\":\"Harbour Hall\",\"currency\":\"EUR\",\"seats\":["
+		"\"kind\":\"concert\",\"venue\":\"Harbour Hall\",\"currency\":\"EUR\"" NO_RULES
+		",\"seats\":["
 		"{\"seat_id\":\"S0\",\"status\":\"booked\",\"user_id\":\"u1\"},"
 		"{\"seat_id\":\"S1\",\"status\":\"available\",\"user_id\":null}],\"version\":12,"
 		"\"counts\":{\"available\":1,\"held\":0,\"booked\":1,\"blocked\":0}}");
@@ -268,14 +183,15 @@ Test(read_api, answers_304_while_nothing_changed)
 {
 	static const char path[] = "/api/events/concert123";
 	struct answer answer;
-	char etag[HEADER_BYTES_MAX], again[HEADER_BYTES_MAX], header[HEADER_BYTES_MAX + 32];
+	char etag[FIXTURE_HEADER_BYTES_MAX], again[FIXTURE_HEADER_BYTES_MAX],
+		header[FIXTURE_HEADER_BYTES_MAX + 32];
 
 	put_concert();
-	get_etag(path, etag);
+	fixture_etag(&fixture, path, etag);
 	cr_expect_eq(strncmp(etag, "\"1-12-", 6), 0, "%s", etag);
-	cr_expect_eq(get_if_none_match(path, etag), 304);
-	cr_expect_eq(get_if_none_match(path, "\"another\""), 200);
-	cr_expect_eq(get_if_none_match(path, "*"), 304);
+	cr_expect_eq(fixture_if_none_match(&fixture, path, etag), 304);
+	cr_expect_eq(fixture_if_none_match(&fixture, path, "\"another\""), 200);
+	cr_expect_eq(fixture_if_none_match(&fixture, path, "*"), 304);
 
 	(void)snprintf(header, sizeof(header), "If-None-Match: \"x\", %s", etag);
 	fixture_get(&fixture, path, header, &answer);
@@ -287,7 +203,7 @@ Test(read_api, answers_304_while_nothing_changed)
 	answer_done(&answer);
 
 	put_block("concert123", 1, 8, "booked");
-	cr_expect_eq(get_if_none_match(path, etag), 200);
+	cr_expect_eq(fixture_if_none_match(&fixture, path, etag), 200);
 
 	/* A later answer says its own tag once, not the one that was compared first. */
 	fixture_get(&fixture, path, header, &answer);
@@ -301,41 +217,41 @@ Test(read_api, torn_reads_that_add_up_alike_have_different_tags)
 {
 	static const char path[] = "/api/events/concert123";
 	static const int versions[][2] = { { 5, 7 }, { 7, 5 }, { 6, 6 }, { 12, 0 }, { 0, 12 } };
-	char etags[5][HEADER_BYTES_MAX];
+	char etags[5][FIXTURE_HEADER_BYTES_MAX];
 
 	put_concert();
 	for (size_t i = 0; i < 5; i++) {
 		put_block("concert123", 0, versions[i][0], "booked");
 		put_block("concert123", 1, versions[i][1], "booked");
-		get_etag(path, etags[i]);
+		fixture_etag(&fixture, path, etags[i]);
 		cr_expect_eq(strncmp(etags[i], "\"1-12-", 6), 0, "%s", etags[i]);
 		for (size_t j = 0; j < i; j++) {
 			cr_expect_str_neq(etags[i], etags[j]);
-			cr_expect_eq(get_if_none_match(path, etags[j]), 200);
+			cr_expect_eq(fixture_if_none_match(&fixture, path, etags[j]), 200);
 		}
-		cr_expect_eq(get_if_none_match(path, etags[i]), 304);
+		cr_expect_eq(fixture_if_none_match(&fixture, path, etags[i]), 304);
 	}
 }
 
 Test(read_api, a_change_of_the_events_own_data_changes_the_tag)
 {
 	static const char path[] = "/api/events/concert123";
-	char etag[HEADER_BYTES_MAX];
+	char etag[FIXTURE_HEADER_BYTES_MAX];
 
 	put_concert();
-	get_etag(path, etag);
+	fixture_etag(&fixture, path, etag);
 	put_event("concert123", "Renamed", "concert", "2027-06-19T19:30:00Z", 2, 2);
-	cr_expect_eq(get_if_none_match(path, etag), 200);
+	cr_expect_eq(fixture_if_none_match(&fixture, path, etag), 200);
 }
 
 Test(read_api, a_read_model_of_another_write_model_has_other_tags)
 {
 	static const char path[] = "/api/events/concert123";
-	char etag[HEADER_BYTES_MAX];
+	char etag[FIXTURE_HEADER_BYTES_MAX];
 	long status = 304;
 
 	put_concert();
-	get_etag(path, etag);
+	fixture_etag(&fixture, path, etag);
 	fixture_put(
 		&fixture, "projector_state",
 		"{\"_id\":\"booking_log\",\"ledger_id\":\"another\",\"xid\":\"1\",\"seq\":\"1\"}");
@@ -343,7 +259,7 @@ Test(read_api, a_read_model_of_another_write_model_has_other_tags)
 		struct timespec pause = { .tv_nsec = 100000000 };
 
 		(void)nanosleep(&pause, NULL);
-		status = get_if_none_match(path, etag);
+		status = fixture_if_none_match(&fixture, path, etag);
 	}
 	cr_expect_eq(status, 200);
 }
@@ -351,10 +267,10 @@ Test(read_api, a_read_model_of_another_write_model_has_other_tags)
 Test(read_api, head_answers_without_a_body)
 {
 	struct answer answer;
-	char etag[HEADER_BYTES_MAX], value[HEADER_BYTES_MAX];
+	char etag[FIXTURE_HEADER_BYTES_MAX], value[FIXTURE_HEADER_BYTES_MAX];
 
 	put_concert();
-	get_etag("/api/events/concert123", etag);
+	fixture_etag(&fixture, "/api/events/concert123", etag);
 	fixture_request(&fixture, "HEAD", "/api/events/concert123", NULL, &answer);
 	cr_expect_eq(answer.status, 200);
 	cr_expect_eq(answer.body.len, 0);
@@ -379,14 +295,14 @@ Test(read_api, unknown_events_are_404)
 
 	put_concert();
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
-		expect_problem(unknown[i], 404);
-	cr_expect_eq(get_if_none_match("/api/events/nobody", "*"), 404);
+		fixture_expect_problem(&fixture, unknown[i], 404);
+	cr_expect_eq(fixture_if_none_match(&fixture, "/api/events/nobody", "*"), 404);
 }
 
 Test(read_api, other_methods_are_405)
 {
 	struct answer answer;
-	char allow[HEADER_BYTES_MAX] = "";
+	char allow[FIXTURE_HEADER_BYTES_MAX] = "";
 
 	fixture_request(&fixture, "DELETE", "/api/events/concert123", NULL, &answer);
 	cr_expect_eq(answer.status, 405);
@@ -399,10 +315,10 @@ Test(read_api, a_map_that_is_not_complete_yet_is_503)
 {
 	put_concert();
 	fixture_delete(&fixture, "seat_maps", "concert123/0001");
-	expect_problem("/api/events/concert123", 503);
-	cr_expect_eq(get_if_none_match("/api/events/concert123", "\"x\""), 503);
+	fixture_expect_problem(&fixture, "/api/events/concert123", 503);
+	cr_expect_eq(fixture_if_none_match(&fixture, "/api/events/concert123", "\"x\""), 503);
 	put_block("concert123", 1, 7, "available");
-	cr_expect_eq(get_if_none_match("/api/events/concert123", "\"x\""), 200);
+	cr_expect_eq(fixture_if_none_match(&fixture, "/api/events/concert123", "\"x\""), 200);
 }
 
 Test(read_api, a_broken_map_is_500_and_says_nothing_of_the_inside)
@@ -412,95 +328,11 @@ Test(read_api, a_broken_map_is_500_and_says_nothing_of_the_inside)
 	put_concert();
 	fixture_put(&fixture, "seat_maps",
 		    "{\"_id\":\"concert123/0001\",\"block\":1,\"version\":1,\"seats\":[{}]}");
-	expect_problem("/api/events/concert123", 500);
+	fixture_expect_problem(&fixture, "/api/events/concert123", 500);
 	fixture_get(&fixture, "/api/events/concert123", NULL, &answer);
 	cr_expect_not(strstr(answer.body.data, "block") || strstr(answer.body.data, "seat_id"),
 		      "%s", answer.body.data);
 	answer_done(&answer);
-}
-
-static void path_of(const struct booking_id *id, char buf[static HEADER_BYTES_MAX])
-{
-	(void)snprintf(buf, HEADER_BYTES_MAX, "/api/bookings/%s", id->text);
-}
-
-Test(read_api, shows_a_decided_booking_to_the_letter)
-{
-	const struct booking_id id = booking_id_make(&fixture.api.key, "concert123", 1772393400000);
-	_cleanup_(strbuf_done) struct strbuf text;
-	struct answer answer;
-	char path[HEADER_BYTES_MAX], etag[HEADER_BYTES_MAX], upper[HEADER_BYTES_MAX];
-
-	strbuf_init(&text, 4096);
-	strbuf_addf(&text,
-		    "{\"_id\":\"%s\",\"event_id\":\"concert123\",\"user_id\":\"u2\",\"seats\":"
-		    "[\"A1\",\"A2\"],\"status\":\"rejected\",\"reason\":\"seat_taken\","
-		    "\"seats_lost\":[\"A1\"],\"version\":1,\"requested_at\":{\"$date\":"
-		    "\"2026-03-01T19:30:00.001Z\"},\"decided_at\":{\"$date\":"
-		    "\"2026-03-01T19:30:00.020Z\"}}",
-		    id.text);
-	fixture_put(&fixture, "bookings", text.data);
-
-	strbuf_reset(&text);
-	strbuf_addf(&text,
-		    "{\"booking_id\":\"%s\",\"status\":\"rejected\",\"event_id\":\"concert123\","
-		    "\"user_id\":\"u2\",\"seats\":[\"A1\",\"A2\"],\"reason\":\"seat_taken\","
-		    "\"seats_lost\":[\"A1\"],\"requested_at\":\"2026-03-01T19:30:00.001Z\","
-		    "\"decided_at\":\"2026-03-01T19:30:00.020Z\",\"version\":1}",
-		    id.text);
-	path_of(&id, path);
-	fixture_get(&fixture, path, NULL, &answer);
-	cr_expect_eq(answer.status, 200);
-	cr_expect_str_eq(answer.body.data, text.data);
-	cr_expect_not(answer_header(&answer, "retry-after", etag, sizeof(etag)));
-	answer_done(&answer);
-
-	get_etag(path, etag);
-	cr_expect_eq(get_if_none_match(path, etag), 304);
-	(void)snprintf(upper, sizeof(upper), "%s", path);
-	for (char *c = upper + strlen("/api/bookings/"); *c; c++)
-		*c = *c >= 'a' && *c <= 'f' ? (char)(*c - 'a' + 'A') : *c;
-	cr_expect_eq(get_if_none_match(upper, etag), 304);
-}
-
-Test(read_api, a_booking_is_pending_from_its_id_alone_until_it_is_decided)
-{
-	const struct booking_id id = booking_id_make(&fixture.api.key, "concert123", 1772393400000);
-	struct answer answer;
-	char path[HEADER_BYTES_MAX], expected[256], value[HEADER_BYTES_MAX], json[512];
-
-	path_of(&id, path);
-	fixture_get(&fixture, path, NULL, &answer);
-	cr_expect_eq(answer.status, 200);
-	(void)snprintf(expected, sizeof(expected), "{\"booking_id\":\"%s\",\"status\":\"pending\"}",
-		       id.text);
-	cr_expect_str_eq(answer.body.data, expected);
-	cr_expect(answer_header(&answer, "retry-after", value, sizeof(value)));
-	cr_expect_str_eq(value, "1");
-	answer_done(&answer);
-
-	get_etag(path, value);
-	cr_expect_eq(get_if_none_match(path, value), 304);
-	(void)snprintf(json, sizeof(json), "{\"_id\":\"%s\",\"status\":\"confirmed\"}", id.text);
-	fixture_put(&fixture, "bookings", json);
-	cr_expect_eq(get_if_none_match(path, value), 200);
-}
-
-Test(read_api, ids_never_issued_are_404)
-{
-	const struct booking_id_key other = { .bytes = { 0xee } };
-	struct booking_id id = booking_id_make(&fixture.api.key, "concert123", 1772393400000);
-	const struct booking_id foreign = booking_id_make(&other, "concert123", 1772393400000);
-	char path[HEADER_BYTES_MAX];
-
-	path_of(&foreign, path);
-	expect_problem(path, 404);
-	id.text[35] = id.text[35] == '0' ? '1' : '0'; /* a digit of the tag */
-	path_of(&id, path);
-	expect_problem(path, 404);
-	expect_problem("/api/bookings/17", 404);
-	expect_problem("/api/bookings/00000000-0000-0000-0000-000000000000", 404);
-	expect_problem("/api/bookings/%7B%22$gt%22:%22%22%7D", 404);
 }
 
 /* Blocks of SEATS_BLOCK seats, every third one booked. */

@@ -199,7 +199,7 @@ Test(event_list, filters_only_by_values_never_by_operators)
 Test(event_list, next_link_repeats_the_question_and_goes_on_after_the_last)
 {
 	const struct event_query query = must_parse("kind=sport&from=2027-01-01&q=a%26b+c&limit=2");
-	const struct cursor last = { .date_ms = 1813260600000, .event_id = "derby" };
+	const struct cursor last = { .time_ms = 1813260600000, .id = "derby" };
 	_cleanup_(strbuf_done) struct strbuf link;
 	static const char head[] = "</api/events?kind=sport&from=2027-01-01T00%3A00%3A00.000Z&"
 				   "q=a%26b%20c&limit=2&cursor=";
@@ -222,19 +222,19 @@ Test(event_list, next_link_repeats_the_question_and_goes_on_after_the_last)
 	cr_expect_eq(next.limit, 2);
 	cr_expect_eq(next.from_ms, query.from_ms);
 	cr_assert(next.has_after);
-	cr_expect_eq(next.after.date_ms, last.date_ms);
-	cr_expect_str_eq(next.after.event_id, "derby");
+	cr_expect_eq(next.after.time_ms, last.time_ms);
+	cr_expect_str_eq(next.after.id, "derby");
 }
 
 Test(event_list, longest_question_fits_the_header)
 {
 	struct event_query query = { .has_from = true, .limit = 100 };
-	struct cursor last = { .date_ms = INT64_MAX };
+	struct cursor last = { .time_ms = INT64_MAX };
 	_cleanup_(strbuf_done) struct strbuf link;
 
 	memset(query.kind, 'k', sizeof(query.kind) - 1);
 	memset(query.text, '&', sizeof(query.text) - 1);
-	memset(last.event_id, 'e', sizeof(last.event_id) - 1);
+	memset(last.id, 'e', sizeof(last.id) - 1);
 	strbuf_init(&link, HTTP_HEADERS_BYTES_MAX / 2);
 	event_query_write_next(&query, &KEY, &last, &link);
 	cr_expect_not(link.overflow, "%zu bytes", link.len);
@@ -249,19 +249,34 @@ Test(event_list, writes_an_event_without_its_seats)
 		  "\"$date\":"
 		  "\"2027-01-02T03:04:05.678Z\"},\"venue\":\"V\",\"currency\":\"EUR\",\"version\":"
 		  "7,"
-		  "\"counts\":{\"available\":1,\"held\":2,\"booked\":3,\"blocked\":4},\"blocks\":"
-		  "1}",
+		  "\"counts\":{\"available\":1,\"held\":2,\"booked\":3,\"blocked\":4},\"blocks\":1,"
+		  "\"hold_ttl_ms\":120000,\"hold_extensions_max\":0,\"seats_per_user_max\":6,"
+		  "\"sales_open_at\":{\"$date\":\"2027-01-01T08:00:00Z\"},"
+		  "\"sales_close_at\":{\"$date\":\"2027-01-02T00:00:00.500Z\"},"
+		  "\"cancelled_at\":{\"$date\":\"2026-12-31T23:59:59.999Z\"}}",
 		  "{\"_id\":\"e1\",\"event_id\":\"e1\",\"date\":\"2027-01-02T03:04:05.678Z\","
 		  "\"name\":\"N\",\"kind\":\"bus\",\"venue\":\"V\",\"version\":7,"
-		  "\"counts\":{\"available\":1,\"held\":2,\"booked\":3,\"blocked\":4}}" },
+		  "\"counts\":{\"available\":1,\"held\":2,\"booked\":3,\"blocked\":4},\"hold_ttl_"
+		  "ms\":120000,\"hold_extensions_max\":0,"
+		  "\"seats_per_user_max\":6,\"sales_open_at\":\"2027-01-01T08:00:00.000Z\","
+		  "\"sales_close_at\":\"2027-01-02T00:00:00.500Z\","
+		  "\"cancelled_at\":\"2026-12-31T23:59:59.999Z\"}" },
 		{ "{\"_id\":\"e1\",\"name\":null,\"version\":\"x\",\"counts\":[1],\"seats\":[1]}",
 		  "{\"_id\":\"e1\",\"event_id\":\"e1\",\"date\":null,\"name\":null,\"kind\":null,"
 		  "\"venue\":null,\"version\":0,"
-		  "\"counts\":{\"available\":0,\"held\":0,\"booked\":0,\"blocked\":0}}" },
-		{ "{\"_id\":\"e1\",\"counts\":{\"booked\":\"x\",\"held\":2.0}}",
+		  "\"counts\":{\"available\":0,\"held\":0,\"booked\":0,\"blocked\":0},\"hold_ttl_"
+		  "ms\":null,\"hold_extensions_max\":null,"
+		  "\"seats_per_user_max\":null,\"sales_open_at\":null,\"sales_close_at\":null,"
+		  "\"cancelled_at\":null}" },
+		{ "{\"_id\":\"e1\",\"counts\":{\"booked\":\"x\",\"held\":2.0},\"hold_ttl_ms\":"
+		  "\"1\","
+		  "\"hold_extensions_max\":null,\"cancelled_at\":true}",
 		  "{\"_id\":\"e1\",\"event_id\":\"e1\",\"date\":null,\"name\":null,\"kind\":null,"
 		  "\"venue\":null,\"version\":0,"
-		  "\"counts\":{\"available\":0,\"held\":2,\"booked\":0,\"blocked\":0}}" },
+		  "\"counts\":{\"available\":0,\"held\":2,\"booked\":0,\"blocked\":0},\"hold_ttl_"
+		  "ms\":null,\"hold_extensions_max\":null,"
+		  "\"seats_per_user_max\":null,\"sales_open_at\":null,\"sales_close_at\":null,"
+		  "\"cancelled_at\":null}" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

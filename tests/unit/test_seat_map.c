@@ -19,7 +19,9 @@ static bson_t *json(const char *text)
 static const char EVENT[] =
 	"{\"_id\":\"e1\",\"event_id\":\"e1\",\"name\":\"Midnight Sun\",\"kind\":\"concert\","
 	"\"date\":{\"$date\":\"2027-06-19T19:30:00Z\"},\"venue\":\"Harbour Hall\","
-	"\"currency\":\"EUR\",\"event_version\":3,\"version\":99,\"blocks\":1,"
+	"\"currency\":\"EUR\",\"hold_ttl_ms\":1500,\"hold_extensions_max\":1,"
+	"\"seats_per_user_max\":null,\"sales_close_at\":{\"$date\":\"2027-06-19T19:00:00Z\"},"
+	"\"cancelled_at\":null,\"event_version\":3,\"version\":99,\"blocks\":1,"
 	"\"counts\":{\"available\":9,\"held\":9,\"booked\":9,\"blocked\":9}}";
 
 /* Renders an event and its blocks; the text is the caller's to compare before out is reused. */
@@ -55,7 +57,9 @@ Test(seat_map, has_the_shape_clients_know_with_seats_in_order)
 	static const char expected[] =
 		"{\"_id\":\"e1\",\"event_id\":\"e1\",\"date\":\"2027-06-19T19:30:00.000Z\","
 		"\"name\":\"Midnight Sun\",\"kind\":\"concert\",\"venue\":\"Harbour Hall\","
-		"\"currency\":\"EUR\",\"seats\":["
+		"\"currency\":\"EUR\",\"hold_ttl_ms\":1500,\"hold_extensions_max\":1,"
+		"\"seats_per_user_max\":null,\"sales_open_at\":null,"
+		"\"sales_close_at\":\"2027-06-19T19:00:00.000Z\",\"cancelled_at\":null,\"seats\":["
 		"{\"seat_id\":\"A1\",\"status\":\"available\",\"user_id\":null},"
 		"{\"seat_id\":\"A2\",\"status\":\"booked\",\"user_id\":\"u1\"},"
 		"{\"seat_id\":\"A:10\",\"status\":\"held\",\"user_id\":\"u2\"},"
@@ -136,7 +140,10 @@ Test(seat_map, missing_and_odd_event_fields_become_null)
 		cr_expect_str_eq(
 			out.data,
 			"{\"_id\":\"e1\",\"event_id\":\"e1\",\"date\":null,\"name\":null,"
-			"\"kind\":null,\"venue\":null,\"currency\":null,\"seats\":[],"
+			"\"kind\":null,\"venue\":null,\"currency\":null,\"hold_ttl_ms\":null,"
+			"\"hold_extensions_max\":null,\"seats_per_user_max\":null,"
+			"\"sales_open_at\":null,\"sales_close_at\":null,\"cancelled_at\":null,"
+			"\"seats\":[],"
 			"\"version\":0,\"counts\":{\"available\":0,\"held\":0,\"booked\":0,"
 			"\"blocked\":0}}");
 		cr_expect_eq(version.event_version, 0);
