@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ID  "01bc8edb-e484-84f4-a687-74f5048b5e97"
+#define CID "5a0b8edb-e484-84f4-a687-74f5048b5e97"
 #define X16 "xxxxxxxxxxxxxxxx"
 #define X64 X16 X16 X16 X16
 /* The members of a good command, to be replaced one by one. */
@@ -27,6 +28,64 @@ static const struct command good = {
 	.requested_at_ms = 1772393400000,
 };
 
+#define COMMAND   "\"commandId\":\"" CID "\""
+#define REFERENCE "\"paymentReference\":\"pay_1\""
+#define KEY       "\"idempotencyKey\":\"" CID "\""
+#define HOLD      "\"type\":\"hold\""
+#define CONFIRM   "\"type\":\"confirm\""
+#define EXTEND    "\"type\":\"extend\""
+#define CANCEL    "\"type\":\"cancel\""
+#define REST      USER "," TIME
+
+/* One of each kind, as it is written. */
+static const struct {
+	struct command command;
+	const char *text;
+} all[] = {
+	{ { .type = COMMAND_BOOK,
+	    .booking_id = { ID },
+	    .event_id = "concert123",
+	    .user_id = "u1",
+	    .seat_count = 1,
+	    .seat_ids = { "A1" },
+	    .requested_at_ms = 1772393400000 },
+	  GOOD },
+	{ { .type = COMMAND_HOLD,
+	    .booking_id = { ID },
+	    .event_id = "concert123",
+	    .user_id = "u1",
+	    .seat_count = 3,
+	    .seat_ids = { "B2", "A1", "North:1:B2" },
+	    .idempotency_key = { CID },
+	    .requested_at_ms = 1772393400000 },
+	  "{" HOLD "," BOOKING "," EVENT ",\"seatIds\":[\"B2\",\"A1\",\"North:1:B2\"]," KEY "," REST
+	  "}" },
+	{ { .type = COMMAND_CONFIRM,
+	    .booking_id = { ID },
+	    .user_id = "u1",
+	    .id = { CID },
+	    .payment_reference = "pay_1",
+	    .requested_at_ms = 1772393400000 },
+	  "{" CONFIRM "," BOOKING "," COMMAND "," REFERENCE "," REST "}" },
+	{ { .type = COMMAND_CONFIRM,
+	    .booking_id = { ID },
+	    .id = { CID },
+	    .payment_reference = "\"\\/",
+	    .requested_at_ms = 1772393400000 },
+	  "{" CONFIRM "," BOOKING "," COMMAND ",\"paymentReference\":\"\\\"\\\\/\"," TIME "}" },
+	{ { .type = COMMAND_EXTEND,
+	    .booking_id = { ID },
+	    .user_id = "u1",
+	    .id = { CID },
+	    .requested_at_ms = 1772393400000 },
+	  "{" EXTEND "," BOOKING "," COMMAND "," REST "}" },
+	{ { .type = COMMAND_CANCEL,
+	    .booking_id = { ID },
+	    .id = { CID },
+	    .requested_at_ms = 1772393400000 },
+	  "{" CANCEL "," BOOKING "," COMMAND "," TIME "}" },
+};
+
 static err_code decode(const char *text, struct command *ret, struct err *err)
 {
 	return command_decode(text, strlen(text), ret, err);
@@ -41,22 +100,26 @@ static void expect_same(const struct command *a, const struct command *b)
 	cr_assert_eq(a->seat_count, b->seat_count);
 	for (unsigned i = 0; i < a->seat_count; i++)
 		cr_expect_str_eq(a->seat_ids[i], b->seat_ids[i]);
+	cr_expect_str_eq(a->idempotency_key.text, b->idempotency_key.text);
+	cr_expect_str_eq(a->id.text, b->id.text);
+	cr_expect_str_eq(a->payment_reference, b->payment_reference);
 	cr_expect_eq(a->requested_at_ms, b->requested_at_ms);
 }
 
-Test(command, writes_the_json_of_the_protocol)
+Test(command, writes_and_reads_the_json_of_the_protocol)
 {
-	_cleanup_(strbuf_done) struct strbuf buf;
-	strbuf_init(&buf, COMMAND_BYTES_MAX);
-	command_encode(&good, &buf);
-	cr_expect_str_eq(buf.data, GOOD);
+	for (size_t i = 0; i < COUNT(all); i++) {
+		_cleanup_(strbuf_done) struct strbuf buf;
+		struct command read;
+		struct err err = { .text = "" };
 
-	struct command two = good;
-	two.seat_count = 2;
-	(void)snprintf(two.seat_ids[1], IDENT_BYTES_MAX, "North:1:B2");
-	strbuf_reset(&buf);
-	command_encode(&two, &buf);
-	cr_expect(strstr(buf.data, "\"seatIds\":[\"A1\",\"North:1:B2\"],"), "%s", buf.data);
+		strbuf_init(&buf, COMMAND_BYTES_MAX);
+		command_encode(&all[i].command, &buf);
+		cr_expect_str_eq(buf.data, all[i].text, "%s", buf.data);
+		cr_assert_eq(decode(all[i].text, &read, &err), ERR_OK, "'%s': %s", all[i].text,
+			     err.text);
+		expect_same(&read, &all[i].command);
+	}
 }
 
 Test(command, reads_what_it_writes)
@@ -70,7 +133,12 @@ Test(command, reads_what_it_writes)
 	struct command early = good;
 	early.requested_at_ms = 1;
 
-	const struct command *const commands[] = { &good, &largest, &early };
+	/* Each character of the reference takes two in JSON. */
+	struct command longest = all[2].command;
+	memset(longest.payment_reference, '"', PAYMENT_REFERENCE_BYTES_MAX - 1);
+	memset(longest.user_id, 'u', IDENT_BYTES_MAX - 1);
+
+	const struct command *const commands[] = { &good, &largest, &early, &longest };
 	for (size_t i = 0; i < COUNT(commands); i++) {
 		_cleanup_(strbuf_done) struct strbuf buf;
 		strbuf_init(&buf, COMMAND_BYTES_MAX);
@@ -108,11 +176,31 @@ Test(command, accepts_other_spellings_of_the_same)
 	}
 }
 
+Test(command, ignores_what_belongs_to_other_types)
+{
+	static const char *const same[] = {
+		"{" CANCEL "," BOOKING "," COMMAND "," REFERENCE "," TIME "}",
+		"{" CANCEL "," BOOKING "," COMMAND ",\"paymentReference\":7," TIME "}",
+		"{" CANCEL "," BOOKING "," COMMAND "," EVENT "," SEATS "," TIME "}",
+		"{" CANCEL "," BOOKING "," COMMAND ",\"eventId\":7,\"seatIds\":7," TIME "}",
+		"{" CANCEL "," BOOKING "," COMMAND ",\"idempotencyKey\":7," TIME "}",
+	};
+
+	for (size_t i = 0; i < COUNT(same); i++) {
+		struct command read;
+		struct err err = { .text = "" };
+		cr_assert_eq(decode(same[i], &read, &err), ERR_OK, "'%s': %s", same[i], err.text);
+		expect_same(&read, &all[COUNT(all) - 1].command);
+	}
+}
+
 #define WITH_TYPE(text)    "{" text "," BOOKING "," EVENT "," SEATS "," USER "," TIME "}"
 #define WITH_BOOKING(text) "{" TYPE "," text "," EVENT "," SEATS "," USER "," TIME "}"
 #define WITH_EVENT(text)   "{" TYPE "," BOOKING "," text "," SEATS "," USER "," TIME "}"
 #define WITH_SEATS(text)   "{" TYPE "," BOOKING "," EVENT ",\"seatIds\":" text "," USER "," TIME "}"
 #define WITH_USER(text)    "{" TYPE "," BOOKING "," EVENT "," SEATS "," text "," TIME "}"
+#define WITH_KEY(text)     "{" TYPE "," BOOKING "," EVENT "," SEATS "," text "," REST "}"
+#define WITH_COMMAND(text) "{" CONFIRM "," BOOKING "," text "," REST "}"
 #define WITH_TIME(text)    "{" TYPE "," BOOKING "," EVENT "," SEATS "," USER "," text "}"
 
 static const struct {
@@ -178,6 +266,35 @@ static const struct {
 	{ WITH_USER("\"userId\":\"\""), "userId is not 1 to 64" },
 	{ WITH_USER("\"userId\":\"u 1\""), "userId is not 1 to 64" },
 	{ WITH_USER("\"userId\":\"" X64 "x\""), "userId is not 1 to 64" },
+	{ WITH_KEY("\"idempotencyKey\":7"), "idempotencyKey is not a string" },
+	{ WITH_KEY("\"idempotencyKey\":null"), "idempotencyKey is not a string" },
+	{ WITH_KEY("\"idempotencyKey\":\"\""), "idempotencyKey: " },
+	{ WITH_KEY("\"idempotencyKey\":\"my-key\""), "idempotencyKey: " },
+	{ WITH_KEY(KEY "," KEY), "named twice" },
+	{ "{" HOLD "," BOOKING "," EVENT "," SEATS "," TIME "}", "userId is missing" },
+	{ "{" HOLD "," BOOKING "," SEATS "," REST "}", "eventId is missing" },
+	{ "{" HOLD "," BOOKING "," EVENT "," REST "}", "seatIds is missing" },
+	{ "{" CONFIRM "," BOOKING "," REST "}", "commandId is missing" },
+	{ "{" EXTEND "," BOOKING "," REST "}", "commandId is missing" },
+	{ "{" CANCEL "," BOOKING "," REST "}", "commandId is missing" },
+	{ "{" CANCEL "," COMMAND "," REST "}", "bookingId is missing" },
+	{ "{" EXTEND "," BOOKING "," COMMAND "," USER "}", "requestedAt is missing" },
+	{ "{" CANCEL "," BOOKING "," COMMAND ",\"userId\":7," TIME "}", "userId is not a string" },
+	{ "{" CANCEL "," BOOKING "," COMMAND ",\"userId\":\"\"," TIME "}",
+	  "userId is not 1 to 64" },
+	{ WITH_COMMAND("\"commandId\":7"), "commandId is not a string" },
+	{ WITH_COMMAND("\"commandId\":\"\""), "commandId: " },
+	{ WITH_COMMAND("\"commandId\":\"5A0B8EDB-E484-84F4-A687-74F5048B5E97\""), "commandId: " },
+	{ WITH_COMMAND("\"commandId\":\"5a0b8edb-e484-44f4-a687-74f5048b5e97\""), "commandId: " },
+	{ WITH_COMMAND(COMMAND "," COMMAND), "named twice" },
+	{ WITH_COMMAND(COMMAND ",\"paymentReference\":7"), "paymentReference is not a string" },
+	{ WITH_COMMAND(COMMAND ",\"paymentReference\":null"), "paymentReference is not a string" },
+	{ WITH_COMMAND(COMMAND ",\"paymentReference\":\"\""), "paymentReference is not 1 to 128" },
+	{ WITH_COMMAND(COMMAND ",\"paymentReference\":\"a b\""), "paymentReference is not 1 to" },
+	{ WITH_COMMAND(COMMAND ",\"paymentReference\":\"caf\xc3\xa9\""),
+	  "paymentReference is not" },
+	{ WITH_COMMAND(COMMAND ",\"paymentReference\":\"" X64 X64 "x\""),
+	  "paymentReference is not" },
 	{ WITH_TIME("\"requestedAt\":1772393400000"), "requestedAt is not a string" },
 	{ WITH_TIME("\"requestedAt\":null"), "requestedAt is not a string" },
 	{ WITH_TIME("\"requestedAt\":\"\""), "requestedAt: " },
@@ -203,13 +320,16 @@ Test(command, refuses_what_is_no_command_and_says_why)
 
 Test(command, refuses_every_truncation)
 {
-	for (size_t len = 0; len < sizeof(GOOD) - 1; len++) {
-		/* An exact copy, so that the address sanitizer sees a read past the end. */
-		_cleanup_free_ char *part = malloc(len + !len);
-		cr_assert(part);
-		memcpy(part, GOOD, len);
-		struct command read;
-		cr_expect_eq(command_decode(part, len, &read, NULL), ERR_INVALID, "at %zu", len);
+	for (size_t i = 0; i < COUNT(all); i++) {
+		for (size_t len = 0; len < strlen(all[i].text); len++) {
+			/* An exact copy, so that the address sanitizer sees a read past the end. */
+			_cleanup_free_ char *part = malloc(len + !len);
+			cr_assert(part);
+			memcpy(part, all[i].text, len);
+			struct command read;
+			cr_expect_eq(command_decode(part, len, &read, NULL), ERR_INVALID,
+				     "%zu bytes of %s", len, all[i].text);
+		}
 	}
 }
 
@@ -228,6 +348,27 @@ Test(command, refuses_a_message_over_its_limit)
 
 Test(command, names_its_types)
 {
-	cr_expect_str_eq(command_type_name(COMMAND_BOOK), "book");
+	static const char *const names[COMMAND_TYPE_COUNT] = {
+		[COMMAND_BOOK] = "book",       [COMMAND_HOLD] = "hold",
+		[COMMAND_CONFIRM] = "confirm", [COMMAND_EXTEND] = "extend",
+		[COMMAND_CANCEL] = "cancel",
+	};
+	static const char *const others[] = { "", "Book", "unknown", "book ", "boo", "expire" };
+
+	for (int type = 0; type < COMMAND_TYPE_COUNT; type++) {
+		enum command_type read = COMMAND_TYPE_COUNT;
+		cr_expect_str_eq(command_type_name((enum command_type)type), names[type]);
+		cr_expect(command_type_parse(names[type], &read));
+		cr_expect_eq((int)read, type);
+	}
+	for (size_t i = 0; i < COUNT(others); i++) {
+		enum command_type read = COMMAND_TYPE_COUNT;
+		cr_expect_not(command_type_parse(others[i], &read), "'%s'", others[i]);
+		cr_expect_eq(read, COMMAND_TYPE_COUNT);
+	}
 	cr_expect_str_eq(command_type_name(COMMAND_TYPE_COUNT), "unknown");
+	cr_expect(command_makes_booking(COMMAND_BOOK) && command_makes_booking(COMMAND_HOLD));
+	cr_expect_not(command_makes_booking(COMMAND_CONFIRM) ||
+		      command_makes_booking(COMMAND_EXTEND) ||
+		      command_makes_booking(COMMAND_CANCEL));
 }
