@@ -54,8 +54,10 @@ struct source_batch {
 struct source_ops {
 	/* Serves membership; partitions come and go only in here. Each turn. */
 	void (*poll)(void *ctx);
-	/* Partitions that wait for start, by cursor (first 0); false at the end. */
-	bool (*next_unstarted)(void *ctx, size_t *cursor, struct partition_name *ret);
+	/* Partitions that are started, or that wait for it, by cursor (first 0); false at the
+	 * end. */
+	bool (*next_partition)(void *ctx, bool started, size_t *cursor,
+			       struct partition_name *ret);
 	/* The first offset that is stored and the one after the last. ERR_UNAVAILABLE. */
 	err_code (*bounds)(void *ctx, int32_t partition, int64_t *ret_low, int64_t *ret_high,
 			   struct err *err);

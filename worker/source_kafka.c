@@ -239,7 +239,7 @@ static void poll_group(void *ctx)
 
 /* ---- Starting ---- */
 
-static bool next_unstarted(void *ctx, size_t *cursor, struct partition_name *ret)
+static bool next_partition(void *ctx, bool started, size_t *cursor, struct partition_name *ret)
 {
 	struct source_kafka *const source = ctx;
 
@@ -250,7 +250,7 @@ static bool next_unstarted(void *ctx, size_t *cursor, struct partition_name *ret
 
 	while (*cursor < source->partition_count) {
 		const struct partition *const partition = &source->partitions[(*cursor)++];
-		if (partition->started)
+		if (partition->started != started)
 			continue;
 		*ret = (struct partition_name){ .cluster_id = source->cluster_id,
 						.topic = source->topic,
@@ -480,7 +480,7 @@ struct source source_kafka_ops(struct source_kafka *source)
 {
 	static const struct source_ops ops = {
 		.poll = poll_group,
-		.next_unstarted = next_unstarted,
+		.next_partition = next_partition,
 		.bounds = bounds,
 		.start = start,
 		.restart = restart,

@@ -119,7 +119,7 @@ enum starter_view starter_turn(struct starter *starter, int64_t now_ms)
 
 	if (now_ms < starter->retry_at_ms)
 		return ret;
-	while (source->ops->next_unstarted(source->ctx, &cursor, &name)) {
+	while (source->ops->next_partition(source->ctx, false, &cursor, &name)) {
 		struct err err = { 0 };
 		bool fresh = false;
 		assert(name.partition >= 0 && name.partition < SOURCE_PARTITIONS_MAX);

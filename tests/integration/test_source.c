@@ -59,7 +59,7 @@ static void start_all(struct member *member)
 	struct partition_name name;
 	size_t cursor = 0;
 
-	while (member->source.ops->next_unstarted(member->source.ctx, &cursor, &name)) {
+	while (member->source.ops->next_partition(member->source.ctx, false, &cursor, &name)) {
 		const int32_t id = name.partition;
 		cr_assert(id >= 0 && id < PARTITIONS);
 		cr_expect_str_eq(name.topic, topic.text);
