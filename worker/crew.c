@@ -112,6 +112,7 @@ static err_code hand_init(struct hand *hand, const struct worker_config *config,
 		.number = number,
 		.batch_max = (size_t)config->batch_max,
 		.lock_wait_ms = config->lock_wait_ms,
+		.sweep_ms = config->sweep_ms,
 	};
 
 	const err_code code = source_kafka_open(&source, &hand->source, err);

@@ -1,60 +1,60 @@
 /*
- * decide - the rules of the business: what becomes of one command, given what is known.
+ * decide - the rules of the business.
  *
- * Pure: no I/O, no clock, no globals. `now_ms` is the ledger's time. The caller applies each
- * outcome to the state (state_apply) before it decides the next command of the log.
+ * Pure: no I/O, no clock, no globals. journal_apply enters the outcome into the state and notes what
+ * is to be written, so that the next command of the same batch is decided on what came of this one.
  *
- * Rules for `book`, the first that applies:
- *   the booking is known                     no effect: the command came before
- *   the event does not exist                 rejected, event_not_found
- *   a seat does not exist                    rejected, seat_not_found, with those seats
- *   a seat is not for sale                   rejected, seat_blocked, with those seats
- *   a seat is booked, or held until later    rejected, seat_taken, with those seats
- *   else                                     confirmed: every seat is booked
- * A hold that has run out counts as available, whether or not anything swept it (P8).
+ * A booking is made by book or hold (rejections: the first reason that applies, in the order of enum
+ * reason; a hold that has run out counts as available whether or not anything swept it, P8), and
+ * acted on by confirm, extend and cancel:
+ *
+ *               confirm            extend             cancel
+ *   held        confirmed          held, longer       cancelled
+ *   confirmed   already_confirmed  already_confirmed  cancelled
+ *   rejected    booking_rejected   booking_rejected   booking_rejected
+ *   cancelled   booking_cancelled  booking_cancelled  already_cancelled
+ *   expired     hold_expired       hold_expired       hold_expired
+ *
+ * A held booking whose time is over is expired first. Only the owner may act; a command that names
+ * no user acts for the owner. A command for a booking that was never made makes it a rejected one
+ * (booking_not_found), and so is each later one refused.
  */
 #pragma once
 
 #include "command.h"
+#include "reason.h"
 #include "state.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum verdict {
-	VERDICT_CONFIRMED,
 	VERDICT_REJECTED,
-	VERDICT_DUPLICATE,     /* the same command again: no second effect */
-	VERDICT_CONTRADICTION, /* its booking id stands for something else: no effect either */
+	VERDICT_HELD,
+	VERDICT_CONFIRMED,
+	VERDICT_EXTENDED,
+	VERDICT_CANCELLED,
+	VERDICT_UNCHANGED,     /* it is so already */
+	VERDICT_REFUSED,       /* the booking stays as it is */
+	VERDICT_DUPLICATE,     /* the same command again: no second effect, no trace */
+	VERDICT_CONTRADICTION, /* its booking id stands for something else: neither */
 	VERDICT_COUNT,
 };
 
-enum rejection {
-	REJECTION_NONE,
-	REJECTION_EVENT_NOT_FOUND,
-	REJECTION_SEAT_NOT_FOUND,
-	REJECTION_SEAT_BLOCKED,
-	REJECTION_SEAT_TAKEN,
-	REJECTION_COUNT,
-};
-
-/* "seat_taken"; NULL for REJECTION_NONE. */
-const char *rejection_name(enum rejection reason);
-
-struct seat_change {
-	int32_t position;
-	enum seat_status status;
-	int64_t version;
-};
+const char *verdict_name(enum verdict verdict);
 
 struct outcome {
 	enum verdict verdict;
-	enum rejection reason;
-	unsigned lost; /* bit i: command->seat_ids[i] is why */
-	/* VERDICT_CONFIRMED: changes[i] is what becomes of command->seat_ids[i]. */
-	struct seat_change changes[COMMAND_SEATS_MAX];
+	enum reason reason; /* of VERDICT_REJECTED, _UNCHANGED, _REFUSED */
+	unsigned lost;      /* VERDICT_REJECTED: bit i: command->seat_ids[i] is why */
+	int64_t expires_ms; /* VERDICT_HELD, VERDICT_EXTENDED */
+	/* Bookings whose hold has run out and which end before the command is carried out. */
+	unsigned lapsed_count;
+	const struct known_booking *lapsed[COMMAND_SEATS_MAX];
 };
 
-/* The state must know all that the command names (state_want). */
+/* The state must know all that the command names and what that leads to (ledger.h). */
 struct outcome decide(const struct state *state, const struct command *command, int64_t now_ms);
 
-void state_apply(struct state *state, const struct command *command, const struct outcome *outcome);
+/* Whether a booking's hold has run out. */
+bool has_lapsed(const struct known_booking *booking, int64_t now_ms);

@@ -2,10 +2,13 @@
 
 #include "batch.h"
 #include "clock.h"
+#include "decide.h"
 #include "fault.h"
+#include "journal.h"
 #include "lane_log.h"
 #include "log.h"
 #include "starter.h"
+#include "sweeper.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -23,7 +26,10 @@ struct lane {
 	struct lane_ports ports;
 	const struct metrics_worker *metrics;
 	struct starter *starter;
+	struct sweeper *sweeper;
 	struct state *state;
+	struct journal *journal;
+	size_t seats_locked; /* of the state's seats, the first, which the batch wants */
 	enum seat_lock_result *lock_results;
 	struct dead_letter *letters;
 	struct batch batch;
@@ -51,6 +57,12 @@ struct lane *lane_new(const struct lane_config *config, const struct lane_ports 
 	lane->metrics = metrics;
 	lane->starter = starter_new(config->number, &ports->source, &ports->ledger, metrics);
 	lane->state = state_new(config->batch_max);
+	lane->journal = journal_new(config->batch_max);
+	const struct sweeper_config sweeping = { .lane = config->number,
+						 .every_ms = config->sweep_ms,
+						 .bookings_max = config->batch_max };
+	lane->sweeper = sweeper_new(&sweeping, &ports->source, &ports->ledger, lane->starter,
+				    lane->state, lane->journal, metrics);
 	lane->lock_results =
 		calloc(config->batch_max * COMMAND_SEATS_MAX, sizeof(lane->lock_results[0]));
 	lane->letters = calloc(config->batch_max, sizeof(lane->letters[0]));
@@ -81,7 +93,9 @@ void lane_free(struct lane *lane)
 		return;
 
 	forget_batch(lane);
+	sweeper_free(lane->sweeper);
 	starter_free(lane->starter);
+	journal_free(lane->journal);
 	state_free(lane->state);
 	free(lane->lock_results);
 	free(lane->letters);
@@ -176,7 +190,8 @@ static bool take(struct lane *lane)
 	struct batch *const batch = &lane->batch;
 
 	const int64_t take_us = now_us(lane);
-	if (!source->ops->take(source->ctx, lane->config.batch_max, LANE_WAIT_MS, &batch->source))
+	const int64_t wait_ms = sweeper_is_behind(lane->sweeper) ? 0 : LANE_WAIT_MS;
+	if (!source->ops->take(source->ctx, lane->config.batch_max, wait_ms, &batch->source))
 		return false;
 	observe(lane, LANE_TAKE, take_us);
 	FAULT_POINT("worker_after_take");
@@ -244,18 +259,21 @@ static void want(struct lane *lane, size_t count)
 	const struct batch_item *const items = batch_items(&lane->batch);
 
 	state_reset(lane->state);
+	journal_reset(lane->journal);
 	for (size_t i = 0; i < count; i++)
 		if (items[i].is_command)
 			state_want(lane->state, &items[i].command);
+	lane->seats_locked = lane->state->seat_index.count;
 }
 
 static void unlock(struct lane *lane)
 {
 	const struct seat_lock *const locks = &lane->ports.locks;
-	const size_t count = lane->state->seat_index.count;
 
-	if (count > 0)
-		locks->ops->unlock(locks->ctx, &lane->batch.source.name, lane->state->seats, count);
+	if (lane->seats_locked > 0)
+		locks->ops->unlock(locks->ctx, &lane->batch.source.name, lane->state->seats,
+				   lane->seats_locked);
+	lane->seats_locked = 0;
 }
 
 static void note_locks(struct lane *lane, bool up, const struct err *err)
@@ -293,7 +311,7 @@ static void count_taken_over(const struct lane *lane)
 {
 	int64_t count = 0;
 
-	for (size_t i = 0; i < lane->state->seat_index.count; i++)
+	for (size_t i = 0; i < lane->seats_locked; i++)
 		count += lane->lock_results[i] == SEAT_LOCK_TAKEN_OVER;
 	metric_add(lane->metrics->lock_taken_over, count);
 }
@@ -310,11 +328,10 @@ static size_t lock(struct lane *lane)
 	struct err err = { 0 };
 
 	want(lane, count);
-	if (lane->state->seat_index.count == 0)
+	if (lane->seats_locked == 0)
 		return count;
-	const bool up =
-		locks->ops->lock(locks->ctx, &lane->batch.source.name, lane->state->seats,
-				 lane->state->seat_index.count, lane->lock_results, &err) == ERR_OK;
+	const bool up = locks->ops->lock(locks->ctx, &lane->batch.source.name, lane->state->seats,
+					 lane->seats_locked, lane->lock_results, &err) == ERR_OK;
 	note_locks(lane, up, &err);
 	if (!up)
 		return count;
@@ -331,7 +348,7 @@ static size_t lock(struct lane *lane)
 		unlock(lane);
 		want(lane, prefix);
 		(void)locks->ops->lock(locks->ctx, &lane->batch.source.name, lane->state->seats,
-				       lane->state->seat_index.count, lane->lock_results, &err);
+				       lane->seats_locked, lane->lock_results, &err);
 		return prefix;
 	}
 	if (lane->lock_since_ms == 0)
@@ -357,7 +374,8 @@ static void decide_all(struct lane *lane, size_t count)
 		if (!items[i].is_command)
 			continue;
 		items[i].outcome = decide(lane->state, &items[i].command, lane->now_ms);
-		state_apply(lane->state, &items[i].command, &items[i].outcome);
+		journal_apply(lane->journal, lane->state, &items[i].command, &items[i].outcome,
+			      lane->now_ms);
 	}
 }
 
@@ -367,9 +385,7 @@ static void lose_partition(struct lane *lane, const struct err *err)
 	const struct source *const source = &lane->ports.source;
 	const int32_t partition = lane->batch.source.name.partition;
 
-	metric_add(lane->metrics->fenced, 1);
-	log_warn("fenced", LOG_INT("lane", lane->config.number), LOG_INT("partition", partition),
-		 LOG_STR("text", err->text));
+	lane_log_fenced(lane->metrics, lane->config.number, partition, err);
 	unlock(lane);
 	forget_batch(lane);
 	source->ops->restart(source->ctx, partition);
@@ -395,7 +411,9 @@ static void finish(struct lane *lane, size_t count)
 	observe(lane, LANE_UNLOCK, unlock_us);
 	FAULT_POINT("worker_after_unlock");
 
-	lane_log_outcomes(lane->metrics, &batch->source.name, batch_items(batch), count);
+	lane_log_expired(lane->metrics, lane->journal);
+	lane_log_outcomes(lane->metrics, &batch->source.name, lane->state, batch_items(batch),
+			  count);
 	metric_observe(lane->metrics->batch_size, (double)count);
 	source->ops->report(source->ctx, partition, next_offset);
 	FAULT_POINT("worker_after_report");
@@ -469,8 +487,8 @@ static void decide_and_commit(struct lane *lane, size_t count)
 	FAULT_POINT("worker_after_decide");
 
 	const int64_t commit_us = now_us(lane);
-	const err_code code = ledger->ops->commit(
-		ledger->ctx, lane->state, batch_items(&lane->batch), count, lane->now_ms, &err);
+	const err_code code = ledger->ops->commit(ledger->ctx, &lane->batch.source.name,
+						  lane->state, lane->journal, &err);
 	observe(lane, LANE_COMMIT, commit_us);
 	if (code == ERR_OK) {
 		finish(lane, count);
@@ -521,6 +539,23 @@ static void drop_if_revoked(struct lane *lane)
 	forget_batch(lane);
 }
 
+/* Between batches, also when one follows the other: those who wait for a seat that was let go see
+ * it. */
+static void sweep(struct lane *lane)
+{
+	struct err err = { 0 };
+	const int64_t at_ms = now_ms(lane);
+
+	if (lane_is_busy(lane) || at_ms < lane->retry_at_ms ||
+	    !sweeper_is_due(lane->sweeper, at_ms))
+		return;
+	if (sweeper_turn(lane->sweeper, at_ms, &err) != ERR_OK) {
+		ledger_failed(lane, "sweep", &err);
+		return;
+	}
+	lane->backoff_ms = BACKOFF_FIRST_MS;
+}
+
 void lane_turn(struct lane *lane)
 {
 	const struct source *const source = &lane->ports.source;
@@ -529,6 +564,7 @@ void lane_turn(struct lane *lane)
 	source->ops->poll(source->ctx);
 	drop_if_revoked(lane);
 	start_partitions(lane);
+	sweep(lane);
 	if (!lane_is_busy(lane) && !take(lane)) {
 		check_ledger(lane);
 		return;

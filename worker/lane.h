@@ -5,7 +5,7 @@
  *
  * A batch is given up in two cases only: the partition went to another owner, or the fence shows
  * that it did. Nothing else drops it: with the ledger or the dead-letter topic away it is tried
- * again, for ever.
+ * again, for ever. Between batches it ends holds that ran out (sweeper).
  *
  * Shape    lane_turn is one step of a loop and holds no thread: a simulator can drive many lanes in
  *          one. Everything outside is reached through the small interfaces of lane_ports.
@@ -52,6 +52,7 @@ struct lane_config {
 	unsigned number;      /* for the log */
 	size_t batch_max;     /* 1..LANE_BATCH_MAX */
 	int64_t lock_wait_ms; /* for another partition's lock; then without */
+	int64_t sweep_ms;     /* between looks for holds that ran out; 0: never */
 };
 
 struct lane;

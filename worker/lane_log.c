@@ -2,63 +2,92 @@
 
 #include "log.h"
 
-static void log_booking(const struct batch_item *item)
+static void log_command(const struct batch_item *item, const struct state *state)
 {
+	static const char *const events[VERDICT_COUNT] = {
+		[VERDICT_REJECTED] = "booking_rejected",
+		[VERDICT_HELD] = "booking_held",
+		[VERDICT_CONFIRMED] = "booking_confirmed",
+		[VERDICT_EXTENDED] = "booking_extended",
+		[VERDICT_CANCELLED] = "booking_cancelled",
+		[VERDICT_UNCHANGED] = "booking_unchanged",
+		[VERDICT_REFUSED] = "booking_refused",
+		[VERDICT_DUPLICATE] = NULL,
+		[VERDICT_CONTRADICTION] = "booking_contradicted",
+	};
 	const struct command *const command = &item->command;
-	const char *const request_id = item->request_id[0] ? item->request_id : NULL;
+	const enum verdict verdict = item->outcome.verdict;
+	const struct known_booking *const booking = state_booking(state, command->booking_id.text);
+	/* A command that acts on a booking does not name the event; one that was not found has
+	 * none. */
+	const char *const event_id = command_makes_booking(command->type) ? command->event_id
+				     : booking                           ? booking->event_id
+									 : "";
 
-	if (item->outcome.verdict == VERDICT_CONFIRMED)
-		log_info("booking_confirmed", LOG_STR("booking_id", command->booking_id.text),
-			 LOG_STR("request_id", request_id), LOG_STR("event_id", command->event_id),
-			 LOG_INT("seats", command->seat_count));
-	else if (item->outcome.verdict == VERDICT_REJECTED)
-		log_info("booking_rejected", LOG_STR("booking_id", command->booking_id.text),
-			 LOG_STR("request_id", request_id), LOG_STR("event_id", command->event_id),
-			 LOG_INT("seats", command->seat_count),
-			 LOG_STR("reason", rejection_name(item->outcome.reason)));
-	else if (item->outcome.verdict == VERDICT_CONTRADICTION)
-		log_warn("booking_contradicted", LOG_STR("booking_id", command->booking_id.text),
-			 LOG_STR("request_id", request_id), LOG_STR("event_id", command->event_id));
+	if (!events[verdict])
+		return;
+	LOG_AT(verdict == VERDICT_CONTRADICTION ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, events[verdict],
+	       LOG_STR("booking_id", command->booking_id.text),
+	       LOG_STR("request_id", item->request_id[0] ? item->request_id : NULL),
+	       LOG_STR("event_id", event_id[0] ? event_id : NULL),
+	       LOG_STR("command", command_type_name(command->type)),
+	       LOG_STR("reason", reason_name(item->outcome.reason)));
 }
 
-static void count_booking(const struct metrics_worker *metrics, const struct outcome *outcome)
+static void count_command(const struct metrics_worker *metrics, const struct outcome *outcome)
 {
-	switch (outcome->verdict) {
-	case VERDICT_CONFIRMED:
-		metric_add(metrics->confirmed, 1);
-		break;
-	case VERDICT_REJECTED:
-		metric_add(metrics->rejected[outcome->reason], 1);
-		break;
-	case VERDICT_DUPLICATE:
+	struct metric *const metric = metrics->outcomes[outcome->verdict][outcome->reason];
+
+	if (metric)
+		metric_add(metric, 1);
+	else if (outcome->verdict == VERDICT_DUPLICATE)
 		metric_add(metrics->duplicates, 1);
-		break;
-	case VERDICT_CONTRADICTION:
+	else if (outcome->verdict == VERDICT_CONTRADICTION)
 		metric_add(metrics->contradictions, 1);
-		break;
-	case VERDICT_COUNT:
-		break;
-	}
 }
 
 void lane_log_outcomes(const struct metrics_worker *metrics, const struct partition_name *name,
-		       const struct batch_item *items, size_t count)
+		       const struct state *state, const struct batch_item *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (!items[i].is_command)
 			continue;
-		log_booking(&items[i]);
-		count_booking(metrics, &items[i].outcome);
+		log_command(&items[i], state);
+		count_command(metrics, &items[i].outcome);
 	}
 	log_debug("batch_settled", LOG_INT("partition", name->partition),
 		  LOG_INT("messages", (int64_t)count),
 		  LOG_INT("next_offset", items[count - 1].message->offset + 1));
 }
 
+void lane_log_expired(const struct metrics_worker *metrics, const struct journal *journal)
+{
+	int64_t count = 0;
+
+	for (size_t i = 0; i < journal->count; i++) {
+		const struct transition *const transition = &journal->items[i];
+		if (transition->command)
+			continue;
+		log_info("booking_expired", LOG_STR("booking_id", transition->booking->booking_id),
+			 LOG_STR("event_id", transition->booking->event_id),
+			 LOG_INT("seats", transition->change_count));
+		count++;
+	}
+	metric_add(metrics->expired, count);
+}
+
 void lane_log_letter(const struct partition_name *name, const struct batch_item *item)
 {
 	log_warn("dead_letter", LOG_INT("partition", name->partition),
 		 LOG_INT("offset", item->message->offset), LOG_STR("reason", item->reason));
+}
+
+void lane_log_fenced(const struct metrics_worker *metrics, unsigned lane, int32_t partition,
+		     const struct err *err)
+{
+	metric_add(metrics->fenced, 1);
+	log_warn("fenced", LOG_INT("lane", lane), LOG_INT("partition", partition),
+		 LOG_STR("text", err->text));
 }
 
 void lane_log_failure(unsigned lane, const char *event, const char *doing, const struct err *err)

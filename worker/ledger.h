@@ -3,15 +3,16 @@
  *
  * One transaction per batch: begin moves the fence, locks and loads what the decisions need; commit
  * writes what they changed. A lane that no longer owns its partition finds the fence moved, and can
- * neither read nor write anything in the name of that partition.
+ * neither read nor write anything in the name of that partition. So does sweep, for holds that ran
+ * out without a command that met them.
  * Shape    an interface: ledger_pg in service, memory in tests and simulations.
  * Threads  one lane, one ledger, one thread.
  */
 #pragma once
 
 #include "attr.h"
-#include "batch.h"
 #include "err.h"
+#include "journal.h"
 #include "source.h"
 #include "state.h"
 
@@ -25,19 +26,33 @@ struct ledger_ops {
 			   struct err *err);
 	/*
 	 * Opens a transaction: moves the partition from old_offset to new_offset, then locks and
-	 * fills in what the state wants; *ret_now_ms is the ledger's time. ERR_CONFLICT: the fence
-	 * is elsewhere, another owner has the partition. After any error there is no transaction.
+	 * fills in what the state wants, and what that leads to: all bookings that hold wanted
+	 * seats and whose time is over, the seats of these and of the bookings that are to be
+	 * acted on, and the events of those. *ret_now_ms is the ledger's time, once the partition
+	 * was this lane's. ERR_CONFLICT: the fence is elsewhere, another owner has the partition.
+	 * After any error there is no transaction.
 	 */
 	err_code (*begin)(void *ctx, const struct partition_name *name, int64_t old_offset,
 			  int64_t new_offset, struct state *state, int64_t *ret_now_ms,
 			  struct err *err);
 	/*
-	 * Writes the state's changed seats and the items' bookings and log rows, and commits. After
+	 * The same at an offset that stays, with up to bookings_max bookings of the partition
+	 * whose holds have run out, the longest ago first.
+	 */
+	err_code (*sweep)(void *ctx, const struct partition_name *name, int64_t offset,
+			  size_t bookings_max, struct state *state, int64_t *ret_now_ms,
+			  struct err *err);
+	/*
+	 * Writes the state's changed seats and bookings and the journal's rows, and commits. After
 	 * any error the transaction may have been committed or not: progress tells.
 	 */
-	err_code (*commit)(void *ctx, const struct state *state, const struct batch_item *items,
-			   size_t count, int64_t now_ms, struct err *err);
+	err_code (*commit)(void *ctx, const struct partition_name *name, const struct state *state,
+			   const struct journal *journal, struct err *err);
 	void (*rollback)(void *ctx);
+	/* Which of the partitions have holds that have run out, in one cheap look without a
+	 * transaction: ret[i] tells of partitions[i]. */
+	err_code (*has_lapsed)(void *ctx, const int32_t *partitions, size_t count, bool *ret,
+			       struct err *err);
 	/* Whether it can be reached at all, for readiness while there is nothing to do. */
 	err_code (*check)(void *ctx, struct err *err);
 };

@@ -1,8 +1,8 @@
 #include "ledger_pg.h"
 
 #include "fault.h"
-#include "ledger_rows.h"
-#include "strbuf.h"
+#include "ledger_load.h"
+#include "ledger_write.h"
 #include "worker_sql.h"
 
 #include <assert.h>
@@ -11,11 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_BYTES_MAX 24
+#define NUMBER_BYTES_MAX     24
+#define PARTITIONS_BYTES_MAX (16u * SOURCE_PARTITIONS_MAX)
 
 struct ledger_pg {
 	struct pg *pg;
-	struct ledger_rows *rows;
+	struct ledger_load *load;
+	struct ledger_write *write;
+	struct strbuf partitions; /* an array literal */
+	int64_t now_ms;           /* of the open transaction */
 };
 
 struct ledger_pg *ledger_pg_new(struct pg *pg)
@@ -25,7 +29,9 @@ struct ledger_pg *ledger_pg_new(struct pg *pg)
 	struct ledger_pg *const ledger = calloc(1, sizeof(*ledger));
 	assert(ledger);
 	ledger->pg = pg;
-	ledger->rows = ledger_rows_new();
+	ledger->load = ledger_load_new();
+	ledger->write = ledger_write_new();
+	strbuf_init(&ledger->partitions, PARTITIONS_BYTES_MAX);
 
 	return ledger;
 }
@@ -35,7 +41,9 @@ void ledger_pg_free(struct ledger_pg *ledger)
 	if (!ledger)
 		return;
 
-	ledger_rows_free(ledger->rows);
+	ledger_load_free(ledger->load);
+	ledger_write_free(ledger->write);
+	strbuf_done(&ledger->partitions);
 	free(ledger);
 }
 
@@ -136,102 +144,217 @@ static err_code check(void *ctx, struct err *err)
 	if (code != ERR_OK)
 		return code;
 
-	return pg_query(ledger->pg, "read_clock", SQL_READ_CLOCK, NULL, 0, NULL, err);
+	return pg_query(ledger->pg, "check", "SELECT 1", NULL, 0, NULL, err);
 }
 
-/* ---- Begin ---- */
+/* ---- Loading ---- */
 
-enum { STEP_BEGIN, STEP_FENCE, STEP_SEATS, STEP_EVENTS, STEP_BOOKINGS, STEP_CLOCK, STEP_COUNT };
+/* What opens each transaction, before the steps that load. */
+enum { STEP_BEGIN, STEP_FENCE, OPENING_STEPS };
 
-static err_code fill(PGresult *const *results, const struct fence *fence, struct state *state,
-		     int64_t *ret_now_ms, struct err *err)
+static_assert(OPENING_STEPS + LEDGER_LOAD_STEPS_MAX <= PG_STEPS_MAX, "a pipeline is too long");
+
+static void open_steps(const struct fence *fence, struct pg_step *steps)
+{
+	steps[STEP_BEGIN] = (struct pg_step){ "begin", "BEGIN", NULL, 0 };
+	steps[STEP_FENCE] = (struct pg_step){ "move_fence", SQL_MOVE_FENCE, fence->params, 5 };
+}
+
+static err_code note_opened(struct ledger_pg *ledger, PGresult *const *results,
+			    const struct fence *fence, struct err *err)
 {
 	const err_code code = check_moved(results[STEP_FENCE], fence, err);
+	if (code == ERR_OK)
+		ledger->now_ms = strtoll(PQgetvalue(results[STEP_FENCE], 0, 0), NULL, 10);
+
+	return code;
+}
+
+static void clear(PGresult **results, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		PQclear(results[i]);
+}
+
+static err_code open_and_load(struct ledger_pg *ledger, const struct partition_name *name,
+			      const struct fence *fence, struct state *state, struct err *err)
+{
+	struct pg_step steps[OPENING_STEPS + LEDGER_LOAD_STEPS_MAX];
+	PGresult *results[OPENING_STEPS + LEDGER_LOAD_STEPS_MAX] = { NULL };
+	size_t count = 0;
+
+	open_steps(fence, steps);
+	err_code code = ledger_load_steps(ledger->load, name, fence->partition.text, state,
+					  LOAD_FOR_COMMANDS, steps + OPENING_STEPS, &count, err);
 	if (code != ERR_OK)
 		return code;
+	code = pg_pipeline(ledger->pg, steps, OPENING_STEPS + count, results, err);
+	if (code != ERR_OK)
+		return code;
+	code = note_opened(ledger, results, fence, err);
+	if (code == ERR_OK)
+		code = ledger_load_fill(ledger->load, results + OPENING_STEPS, state,
+					ledger->now_ms, err);
+	clear(results, OPENING_STEPS + count);
 
-	*ret_now_ms = strtoll(PQgetvalue(results[STEP_CLOCK], 0, 0), NULL, 10);
-
-	return ledger_rows_fill(state, results[STEP_SEATS], results[STEP_EVENTS],
-				results[STEP_BOOKINGS], err);
+	return code;
 }
 
 static err_code begin(void *ctx, const struct partition_name *name, int64_t old_offset,
 		      int64_t new_offset, struct state *state, int64_t *ret_now_ms, struct err *err)
 {
-	const struct ledger_pg *const ledger = ctx;
+	struct ledger_pg *const ledger = ctx;
 	struct fence fence;
 	fence_init(&fence, name, old_offset, new_offset);
 
-	struct ledger_wanted wanted;
-	err_code code = ledger_rows_wanted(ledger->rows, state, &wanted, err);
+	err_code code = pg_ensure(ledger->pg, err);
 	if (code != ERR_OK)
 		return code;
-	const struct pg_step steps[STEP_COUNT] = {
-		[STEP_BEGIN] = { "begin", "BEGIN", NULL, 0 },
-		[STEP_FENCE] = { "move_fence", SQL_MOVE_FENCE, fence.params, 5 },
-		[STEP_SEATS] = { "load_seats", SQL_LOAD_SEATS, wanted.seats, 2 },
-		[STEP_EVENTS] = { "load_events", SQL_LOAD_EVENTS, wanted.events, 1 },
-		[STEP_BOOKINGS] = { "load_bookings", SQL_LOAD_BOOKINGS, wanted.bookings, 1 },
-		[STEP_CLOCK] = { "read_clock", SQL_READ_CLOCK, NULL, 0 },
-	};
-	code = pg_ensure(ledger->pg, err);
-	if (code != ERR_OK)
-		return code;
-	PGresult *results[STEP_COUNT] = { NULL };
-	code = pg_pipeline(ledger->pg, steps, STEP_COUNT, results, err);
-	if (code == ERR_OK)
-		code = fill(results, &fence, state, ret_now_ms, err);
-	for (size_t i = 0; i < STEP_COUNT; i++)
-		PQclear(results[i]);
-	if (code != ERR_OK)
+	code = open_and_load(ledger, name, &fence, state, err);
+	if (code != ERR_OK) {
 		pg_rollback(ledger->pg);
+		return code;
+	}
+	*ret_now_ms = ledger->now_ms;
+
+	return ERR_OK;
+}
+
+/* ---- Sweeping ---- */
+
+static err_code find_lapsed(struct ledger_pg *ledger, const struct fence *fence,
+			    size_t bookings_max, struct state *state, struct err *err)
+{
+	const struct number max = number((int64_t)bookings_max);
+	const char *const params[] = { fence->params[0], fence->params[1], fence->params[2],
+				       max.text };
+	struct pg_step steps[OPENING_STEPS + 1];
+	PGresult *results[OPENING_STEPS + 1] = { NULL };
+
+	open_steps(fence, steps);
+	steps[OPENING_STEPS] = (struct pg_step){ "find_lapsed", SQL_FIND_LAPSED, params, 4 };
+	err_code code = pg_pipeline(ledger->pg, steps, OPENING_STEPS + 1, results, err);
+	if (code != ERR_OK)
+		return code;
+	code = note_opened(ledger, results, fence, err);
+	const PGresult *const lapsed = results[OPENING_STEPS];
+	for (int i = 0; i < PQntuples(lapsed) && code == ERR_OK; i++)
+		if (!state_add_booking(state, PQgetvalue(lapsed, i, 0)))
+			code = err_set(err, ERR_INTERNAL, "more bookings than were asked for");
+	clear(results, OPENING_STEPS + 1);
 
 	return code;
 }
 
+static err_code load_lapsed(struct ledger_pg *ledger, const struct partition_name *name,
+			    const struct fence *fence, struct state *state, struct err *err)
+{
+	struct pg_step steps[LEDGER_LOAD_STEPS_MAX];
+	PGresult *results[LEDGER_LOAD_STEPS_MAX] = { NULL };
+	size_t count = 0;
+
+	err_code code = ledger_load_steps(ledger->load, name, fence->partition.text, state,
+					  LOAD_FOR_SWEEP, steps, &count, err);
+	if (code != ERR_OK || count == 0)
+		return code;
+	code = pg_pipeline(ledger->pg, steps, count, results, err);
+	if (code != ERR_OK)
+		return code;
+	code = ledger_load_fill(ledger->load, results, state, ledger->now_ms, err);
+	clear(results, count);
+
+	return code;
+}
+
+static err_code sweep(void *ctx, const struct partition_name *name, int64_t offset,
+		      size_t bookings_max, struct state *state, int64_t *ret_now_ms,
+		      struct err *err)
+{
+	struct ledger_pg *const ledger = ctx;
+	struct fence fence;
+	fence_init(&fence, name, offset, offset);
+
+	err_code code = pg_ensure(ledger->pg, err);
+	if (code != ERR_OK)
+		return code;
+	code = find_lapsed(ledger, &fence, bookings_max, state, err);
+	if (code == ERR_OK)
+		code = load_lapsed(ledger, name, &fence, state, err);
+	if (code != ERR_OK) {
+		pg_rollback(ledger->pg);
+		return code;
+	}
+	*ret_now_ms = ledger->now_ms;
+
+	return ERR_OK;
+}
+
+static err_code look_for_lapsed(void *ctx, const int32_t *partitions, size_t count, bool *ret,
+				struct err *err)
+{
+	struct ledger_pg *const ledger = ctx;
+	struct strbuf *const list = &ledger->partitions;
+	_cleanup_(PQclearp) PGresult *res = NULL;
+
+	strbuf_reset(list);
+	pg_array_open(list);
+	for (size_t i = 0; i < count; i++)
+		pg_array_add_int(list, partitions[i]);
+	pg_array_close(list);
+	assert(!list->overflow);
+
+	err_code code = pg_ensure(ledger->pg, err);
+	if (code != ERR_OK)
+		return code;
+	const char *const params[] = { list->data };
+	code = pg_query(ledger->pg, "has_lapsed", SQL_HAS_LAPSED, params, 1, &res, err);
+	if (code != ERR_OK)
+		return code;
+	for (size_t i = 0; i < count; i++) {
+		ret[i] = false;
+		for (int k = 0; k < PQntuples(res) && !ret[i]; k++)
+			ret[i] = strtol(PQgetvalue(res, k, 0), NULL, 10) == partitions[i];
+	}
+	return ERR_OK;
+}
+
 /* ---- Commit ---- */
+
+enum { CLOSING_STEPS = 2 }; /* COMMIT and NOTIFY */
 
 /*
  * The hint to the projector follows the COMMIT, in the same round trip but a transaction of its
  * own: inside, it would hold a lock of the whole server over the fsync, and a full notification
  * queue (one listener that sleeps) would fail every booking.
  */
-static err_code commit(void *ctx, const struct state *state, const struct batch_item *items,
-		       size_t count, int64_t now_ms, struct err *err)
+static err_code commit(void *ctx, const struct partition_name *name, const struct state *state,
+		       const struct journal *journal, struct err *err)
 {
 	const struct ledger_pg *const ledger = ctx;
-	const struct number now = number(now_ms);
-	struct ledger_written written;
+	const struct number partition = number(name->partition);
+	const struct number now = number(ledger->now_ms);
+	struct pg_step steps[LEDGER_WRITE_STEPS_MAX + CLOSING_STEPS];
+	PGresult *results[LEDGER_WRITE_STEPS_MAX + CLOSING_STEPS] = { NULL };
+	size_t n = 0;
 
-	const err_code code =
-		ledger_rows_written(ledger->rows, state, items, count, now.text, &written, err);
+	err_code code = ledger_write_steps(ledger->write, state, journal, partition.text, now.text,
+					   steps, &n, err);
 	if (code != ERR_OK) {
 		pg_rollback(ledger->pg);
 		return code;
 	}
-	struct pg_step steps[5];
-	size_t n = 0;
-	if (written.seat_count > 0)
-		steps[n++] = (struct pg_step){ "write_seats", SQL_WRITE_SEATS, written.seats, 6 };
-	if (written.booking_count > 0) {
-		steps[n++] = (struct pg_step){ "write_bookings", SQL_WRITE_BOOKINGS,
-					       written.bookings, 9 };
-		steps[n++] = (struct pg_step){ "write_log", SQL_WRITE_LOG, written.bookings, 13 };
-	}
+	const bool has_news = n > 0;
 	steps[n++] = (struct pg_step){ "commit", "COMMIT", NULL, 0 };
-	if (written.booking_count > 0)
+	if (has_news)
 		steps[n++] = (struct pg_step){ "notify", "NOTIFY booking_log", NULL, 0 };
 
 	FAULT_POINT("worker_before_commit");
-	PGresult *results[5] = { NULL };
-	const err_code committed = pg_pipeline(ledger->pg, steps, n, results, err);
-	for (size_t i = 0; i < n; i++)
-		PQclear(results[i]);
-	if (committed != ERR_OK)
+	code = pg_pipeline(ledger->pg, steps, n, results, err);
+	clear(results, n);
+	if (code != ERR_OK)
 		pg_rollback(ledger->pg);
 
-	return committed;
+	return code;
 }
 
 static void rollback(void *ctx)
@@ -247,8 +370,10 @@ struct ledger ledger_pg_ops(struct ledger_pg *ledger)
 		.progress = progress,
 		.rewind = rewind_to,
 		.begin = begin,
+		.sweep = sweep,
 		.commit = commit,
 		.rollback = rollback,
+		.has_lapsed = look_for_lapsed,
 		.check = check,
 	};
 

@@ -1,21 +1,54 @@
 #include "metrics_worker.h"
 
+#include <string.h>
+
+#define OUTCOME(verdict, status, reason, word)                            \
+	{                                                                 \
+		verdict, reason, "status=\"" status "\",reason=\"" word "\"" \
+	}
+#define REJECTED(reason, word) OUTCOME(VERDICT_REJECTED, "rejected", reason, word)
+#define REFUSED(reason, word) OUTCOME(VERDICT_REFUSED, "refused", reason, word)
+#define UNCHANGED(reason, word) OUTCOME(VERDICT_UNCHANGED, "unchanged", reason, word)
+
 static void add_outcomes(struct metrics_worker *ret, struct metrics *metrics)
 {
-	static const char *const labels[REJECTION_COUNT] = {
-		[REJECTION_EVENT_NOT_FOUND] = "status=\"rejected\",reason=\"event_not_found\"",
-		[REJECTION_SEAT_NOT_FOUND] = "status=\"rejected\",reason=\"seat_not_found\"",
-		[REJECTION_SEAT_BLOCKED] = "status=\"rejected\",reason=\"seat_blocked\"",
-		[REJECTION_SEAT_TAKEN] = "status=\"rejected\",reason=\"seat_taken\"",
+	static const struct {
+		enum verdict verdict;
+		enum reason reason;
+		const char *labels;
+	} outcomes[] = {
+		OUTCOME(VERDICT_HELD, "held", REASON_NONE, ""),
+		OUTCOME(VERDICT_CONFIRMED, "confirmed", REASON_NONE, ""),
+		OUTCOME(VERDICT_EXTENDED, "extended", REASON_NONE, ""),
+		OUTCOME(VERDICT_CANCELLED, "cancelled", REASON_NONE, ""),
+		REJECTED(REASON_IDEMPOTENCY_KEY_REUSED, "idempotency_key_reused"),
+		REJECTED(REASON_EVENT_NOT_FOUND, "event_not_found"),
+		REJECTED(REASON_EVENT_CANCELLED, "event_cancelled"),
+		REJECTED(REASON_SALES_NOT_OPEN, "sales_not_open"),
+		REJECTED(REASON_SALES_CLOSED, "sales_closed"),
+		REJECTED(REASON_SEAT_LIMIT, "seat_limit"),
+		REJECTED(REASON_SEAT_NOT_FOUND, "seat_not_found"),
+		REJECTED(REASON_SEAT_BLOCKED, "seat_blocked"),
+		REJECTED(REASON_SEAT_TAKEN, "seat_taken"),
+		REJECTED(REASON_BOOKING_NOT_FOUND, "booking_not_found"),
+		REFUSED(REASON_NOT_OWNER, "not_owner"),
+		REFUSED(REASON_HOLD_EXPIRED, "hold_expired"),
+		REFUSED(REASON_EXTENSION_LIMIT, "extension_limit"),
+		REFUSED(REASON_EVENT_CANCELLED, "event_cancelled"),
+		REFUSED(REASON_ALREADY_CONFIRMED, "already_confirmed"),
+		REFUSED(REASON_BOOKING_REJECTED, "booking_rejected"),
+		REFUSED(REASON_BOOKING_CANCELLED, "booking_cancelled"),
+		UNCHANGED(REASON_ALREADY_CONFIRMED, "already_confirmed"),
+		UNCHANGED(REASON_ALREADY_CANCELLED, "already_cancelled"),
 	};
-	static const char name[] = "seatline_worker_outcomes_total";
-	static const char help[] = "Bookings decided, by outcome.";
 
-	ret->confirmed =
-		metrics_add_counter(metrics, name, "status=\"confirmed\",reason=\"\"", help);
-	ret->rejected[REJECTION_NONE] = NULL;
-	for (int i = REJECTION_NONE + 1; i < REJECTION_COUNT; i++)
-		ret->rejected[i] = metrics_add_counter(metrics, name, labels[i], help);
+	memset(ret->outcomes, 0, sizeof(ret->outcomes));
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
+		ret->outcomes[outcomes[i].verdict][outcomes[i].reason] = metrics_add_counter(
+			metrics, "seatline_worker_outcomes_total", outcomes[i].labels,
+			"Commands decided, by outcome.");
+	ret->expired = metrics_add_counter(metrics, "seatline_worker_expired_total", NULL,
+					   "Holds that ran out and were ended.");
 }
 
 static void add_phases(struct metrics_worker *ret, struct metrics *metrics)

@@ -16,8 +16,8 @@ enum lane_phase {
 };
 
 struct metrics_worker {
-	struct metric *confirmed;
-	struct metric *rejected[REJECTION_COUNT]; /* [REJECTION_NONE] is NULL */
+	struct metric *outcomes[VERDICT_COUNT][REASON_COUNT]; /* NULL where there is no such */
+	struct metric *expired;
 	struct metric *duplicates;
 	struct metric *contradictions;
 	struct metric *dead_letters;

@@ -46,6 +46,9 @@ static const struct config_key keys[] = {
 	  "time, in ms, after which a seat lock in Redis expires" },
 	{ "LOCK_WAIT_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(lock_wait_ms), "2000", 0, 60000,
 	  "longest wait, in ms, for a seat locked by another partition; then on without" },
+	{ "SWEEP_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(sweep_ms), "1000", 0, 3600000,
+	  "pause, in ms, between looks for holds that ran out; 0: never, they then end when a "
+	  "command meets them" },
 };
 /* clang-format on */
 

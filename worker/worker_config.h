@@ -23,6 +23,7 @@ struct worker_config {
 	int64_t batch_max;
 	int64_t lock_ttl_ms;
 	int64_t lock_wait_ms;
+	int64_t sweep_ms;
 };
 
 #define WORKER_LANES_MAX 64

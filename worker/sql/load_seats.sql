@@ -1,9 +1,28 @@
--- Locks and reads seats, in one order for all transactions, so that they cannot deadlock.
--- $1 event ids, $2 seat ids (parallel arrays).
-SELECT s.event_id, s.seat_id, s.position, s.status, s.version,
-       ceil(extract(epoch FROM s.hold_expires_at) * 1000)::bigint AS hold_expires_ms,
+-- Locks and reads seats, in one order for all transactions, so that they cannot deadlock: the wanted
+-- ones, those of live bookings that are to be acted on, and all of those bookings whose hold has run
+-- out (at the time of move_fence) and is in the way of a wanted one.
+-- $1 cluster id, $2 topic, $3 partition; wanted: $4 event ids, $5 seat ids (parallel arrays); acted
+-- on: $6 booking ids.
+WITH wanted AS (
+    SELECT event_id, seat_id FROM unnest($4::text[], $5::text[]) AS w (event_id, seat_id)
+), led_to AS (
+    SELECT booking_id FROM unnest($6::uuid[]) AS acted_on (booking_id)
+    UNION
+    SELECT s.booking_id
+    FROM wanted
+    JOIN seats AS s USING (event_id, seat_id)
+    WHERE s.hold_expires_at <= (SELECT changed_at FROM partition_progress
+                                WHERE cluster_id = $1 AND topic = $2 AND partition = $3::integer)
+)
+SELECT s.event_id, s.seat_id, s.position, s.status, s.version, s.price_minor,
+       (extract(epoch FROM s.hold_expires_at) * 1000)::bigint AS hold_expires_ms,
        s.booking_id, s.user_id
-FROM unnest($1::text[], $2::text[]) AS wanted (event_id, seat_id)
+FROM (SELECT event_id, seat_id FROM wanted
+      UNION
+      SELECT b.event_id, u.seat_id
+      FROM led_to
+      JOIN bookings AS b USING (booking_id), unnest(b.seat_ids) AS u (seat_id)
+      WHERE b.status IN ('held', 'confirmed')) AS needed
 JOIN seats AS s USING (event_id, seat_id)
 ORDER BY s.event_id, s.seat_id
 FOR UPDATE OF s

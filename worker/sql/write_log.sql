@@ -1,17 +1,26 @@
--- One row per transition, numbered in the order of the arrays.
--- $1 to $9 as in write_bookings; $10 changed seat ids, $11 their positions, $12 statuses, $13 versions
--- (each element an array literal).
-INSERT INTO booking_log (booking_id, booking_version, event_id, user_id, status, reason,
-                         booking_seats, seats_lost, requested_at, decided_at,
+-- One row per transition, numbered in the order of the arrays; what of a booking never changes comes
+-- from its row.
+-- $1 booking ids, $2 booking versions, $3 statuses, $4 reasons, $5 expires at (ms), $6 extensions, $7
+-- commands, $8 command ids, $9 actors, $10 results, $11 refusals; $12 changed seat ids, $13 their
+-- positions, $14 statuses, $15 versions (each element an array literal) (parallel arrays); $16
+-- decided at (ms).
+INSERT INTO booking_log (booking_id, booking_version, event_id, user_id, mode, status, reason,
+                         booking_seats, seats_lost, seat_prices, total_minor, currency,
+                         payment_reference, requested_at, decided_at, expires_at, extensions,
+                         command, command_id, actor, result, refusal,
                          seat_ids, seat_positions, seat_statuses, seat_versions)
-SELECT b.booking_id, 1, b.event_id, b.user_id, b.status, b.reason,
-       b.seat_ids::text[], b.seats_lost::text[],
-       timestamptz 'epoch' + b.requested_ms * interval '1 millisecond',
-       timestamptz 'epoch' + $9::bigint * interval '1 millisecond',
-       b.changed::text[], b.positions::integer[], b.statuses::text[], b.versions::bigint[]
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::bigint[], $10::text[], $11::text[], $12::text[], $13::text[])
+SELECT b.booking_id, t.version, b.event_id, b.user_id, b.mode, t.status, t.reason,
+       b.seat_ids, b.seats_lost, b.seat_prices, b.total_minor, b.currency,
+       CASE WHEN t.status <> 'held' THEN b.payment_reference END, b.requested_at,
+       timestamptz 'epoch' + $16::bigint * interval '1 millisecond',
+       timestamptz 'epoch' + t.expires_ms * interval '1 millisecond', t.extensions,
+       t.command, t.command_id, t.actor, t.result, t.refusal,
+       t.changed::text[], t.positions::integer[], t.statuses::text[], t.versions::bigint[]
+FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::integer[],
+            $7::text[], $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+            $14::text[], $15::text[])
      WITH ORDINALITY
-     AS b (booking_id, event_id, user_id, seat_ids, status, reason, seats_lost, requested_ms,
-           changed, positions, statuses, versions, n)
-ORDER BY b.n
+     AS t (booking_id, version, status, reason, expires_ms, extensions, command, command_id, actor,
+           result, refusal, changed, positions, statuses, versions, n)
+JOIN bookings AS b USING (booking_id)
+ORDER BY t.n

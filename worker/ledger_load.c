@@ -1,0 +1,408 @@
+#include "ledger_load.h"
+
+#include "decide.h"
+#include "ledger_arrays.h"
+#include "worker_sql.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The arrays that the statements share among them. */
+enum {
+	SEAT_EVENT,
+	SEAT_ID,
+	EVENT_ID,
+	BUYER_EVENT,
+	BUYER_USER,
+	BOOKING_ID,
+	ACTED_ON_ID, /* a booking for each command that acts on one */
+	COMMAND_ID,
+	KEY,
+	ARRAYS_COUNT,
+};
+
+#define PARAMS_MAX 6
+
+struct ledger_load {
+	struct ledger_arrays arrays;
+	const char *params[LEDGER_LOAD_STEPS_MAX][PARAMS_MAX];
+	/* Of the last steps. */
+	enum ledger_load_kind kinds[LEDGER_LOAD_STEPS_MAX];
+	size_t count;
+	enum ledger_load_for purpose;
+};
+
+struct ledger_load *ledger_load_new(void)
+{
+	struct ledger_load *const load = calloc(1, sizeof(*load));
+	assert(load);
+	ledger_arrays_init(&load->arrays);
+
+	return load;
+}
+
+void ledger_load_free(struct ledger_load *load)
+{
+	if (!load)
+		return;
+
+	ledger_arrays_done(&load->arrays);
+	free(load);
+}
+
+/* ---- What is asked ---- */
+
+static void add_wanted(struct ledger_arrays *arrays, const struct state *state)
+{
+	for (size_t i = 0; i < state->seat_index.count; i++) {
+		ledger_arrays_add(arrays, SEAT_EVENT, state->seats[i].event_id);
+		ledger_arrays_add(arrays, SEAT_ID, state->seats[i].seat_id);
+	}
+	for (size_t i = 0; i < state->event_index.count; i++)
+		ledger_arrays_add(arrays, EVENT_ID, state->events[i].event_id);
+	for (size_t i = 0; i < state->buyer_index.count; i++) {
+		ledger_arrays_add(arrays, BUYER_EVENT, state->buyers[i].event_id);
+		ledger_arrays_add(arrays, BUYER_USER, state->buyers[i].user_id);
+	}
+	for (size_t i = 0; i < state->booking_index.count; i++)
+		ledger_arrays_add(arrays, BOOKING_ID, state->bookings[i].booking_id);
+	for (size_t i = 0; i < state->command_index.count; i++) {
+		ledger_arrays_add(arrays, ACTED_ON_ID, state->commands[i].booking_id);
+		ledger_arrays_add(arrays, COMMAND_ID, state->commands[i].id);
+	}
+	for (size_t i = 0; i < state->key_index.count; i++)
+		ledger_arrays_add(arrays, KEY, state->keys[i].key);
+}
+
+static void add_step(struct ledger_load *load, enum ledger_load_kind kind, const char *const *params,
+		     int param_count, struct pg_step *steps)
+{
+	static const struct {
+		const char *name;
+		const char *sql;
+	} statements[LEDGER_LOAD_STEPS_MAX] = {
+		[LOAD_SEATS] = { "load_seats", SQL_LOAD_SEATS },
+		[LOAD_BOOKINGS] = { "load_bookings", SQL_LOAD_BOOKINGS },
+		[LOAD_EVENTS] = { "load_events", SQL_LOAD_EVENTS },
+		[LOAD_BUYERS] = { "load_buyers", SQL_LOAD_BUYERS },
+		[LOAD_COMMANDS] = { "load_commands", SQL_LOAD_COMMANDS },
+		[LOAD_KEYS] = { "load_keys", SQL_LOAD_KEYS },
+	};
+	assert(param_count <= PARAMS_MAX);
+
+	memcpy(load->params[kind], params, (size_t)param_count * sizeof(params[0]));
+	steps[load->count] = (struct pg_step){ .name = statements[kind].name,
+					       .sql = statements[kind].sql,
+					       .params = load->params[kind],
+					       .param_count = param_count };
+	load->kinds[load->count++] = kind;
+}
+
+#define ADD_STEP(load, kind, params, steps) \
+	add_step(load, kind, params, (int)(sizeof(params) / sizeof((params)[0])), steps)
+
+/* Seats before bookings: what is read later is at least as new, and all transactions lock in this
+ * order. A step that would find nothing is left out. */
+static void add_steps(struct ledger_load *load, const struct partition_name *name,
+		      const char *partition, const char *const *a, const struct state *state,
+		      struct pg_step *steps)
+{
+	const char *const acted_on = a[load->purpose == LOAD_FOR_SWEEP ? BOOKING_ID : ACTED_ON_ID];
+	const char *const seats[] = { name->cluster_id, name->topic, partition,
+				      a[SEAT_EVENT],    a[SEAT_ID],  acted_on };
+	const char *const bookings[] = { name->cluster_id, name->topic, partition,
+					 a[SEAT_EVENT],    a[SEAT_ID],  a[BOOKING_ID] };
+	const char *const events[] = { a[EVENT_ID], acted_on };
+	const char *const buyers[] = { name->cluster_id, name->topic,   partition,
+				       a[BUYER_EVENT],   a[BUYER_USER], a[EVENT_ID] };
+	const char *const commands[] = { a[ACTED_ON_ID], a[COMMAND_ID] };
+	const char *const keys[] = { a[KEY] };
+
+	load->count = 0;
+	if (state->booking_index.count > 0) {
+		ADD_STEP(load, LOAD_SEATS, seats, steps);
+		ADD_STEP(load, LOAD_BOOKINGS, bookings, steps);
+		ADD_STEP(load, LOAD_EVENTS, events, steps);
+	}
+	if (state->buyer_index.count > 0)
+		ADD_STEP(load, LOAD_BUYERS, buyers, steps);
+	if (state->command_index.count > 0)
+		ADD_STEP(load, LOAD_COMMANDS, commands, steps);
+	if (state->key_index.count > 0)
+		ADD_STEP(load, LOAD_KEYS, keys, steps);
+}
+
+err_code ledger_load_steps(struct ledger_load *load, const struct partition_name *name,
+			   const char *partition, const struct state *state,
+			   enum ledger_load_for purpose, struct pg_step *steps, size_t *ret_count,
+			   struct err *err)
+{
+	const char *params[ARRAYS_COUNT];
+
+	ledger_arrays_open(&load->arrays, ARRAYS_COUNT);
+	add_wanted(&load->arrays, state);
+	const err_code code = ledger_arrays_close(&load->arrays, params, err);
+	if (code != ERR_OK)
+		return code;
+	load->purpose = purpose;
+	add_steps(load, name, partition, params, state, steps);
+	*ret_count = load->count;
+
+	return ERR_OK;
+}
+
+/* ---- What is answered ---- */
+
+static err_code unexpected(const char *what, struct err *err)
+{
+	return err_set(err, ERR_INTERNAL, "%s is not what was asked for", what);
+}
+
+static void copy(char *to, size_t size, const char *text)
+{
+	(void)snprintf(to, size, "%s", text); /* The columns have the same bounds. */
+}
+
+/* NULL gives 0. */
+static int64_t number_at(const PGresult *rows, int i, int column)
+{
+	return strtoll(PQgetvalue(rows, i, column), NULL, 10);
+}
+
+static int64_t number_or(const PGresult *rows, int i, int column, int64_t otherwise)
+{
+	return PQgetisnull(rows, i, column) ? otherwise : number_at(rows, i, column);
+}
+
+static err_code fill_seat(const PGresult *rows, int i, struct state *state, struct err *err)
+{
+	struct seat *const seat =
+		state_add_seat(state, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
+	if (!seat || !seat_status_parse(PQgetvalue(rows, i, 3), &seat->status))
+		return unexpected("a seat", err);
+
+	seat->exists = true;
+	seat->position = (int32_t)number_at(rows, i, 2);
+	seat->version = number_at(rows, i, 4);
+	seat->price_minor = number_at(rows, i, 5);
+	seat->hold_expires_ms = number_at(rows, i, 6);
+	copy(seat->booking_id, sizeof(seat->booking_id), PQgetvalue(rows, i, 7));
+	copy(seat->user_id, sizeof(seat->user_id), PQgetvalue(rows, i, 8));
+
+	return ERR_OK;
+}
+
+static bool fill_seats_of(struct known_booking *booking, const char *seat_ids)
+{
+	char seat_id[IDENT_BYTES_MAX];
+	bool is_null = false;
+
+	booking->seat_count = 0;
+	while (pg_array_next(&seat_ids, seat_id, sizeof(seat_id), &is_null)) {
+		if (booking->seat_count == COMMAND_SEATS_MAX)
+			return false;
+		copy(booking->seat_ids[booking->seat_count++], IDENT_BYTES_MAX, seat_id);
+	}
+	return true;
+}
+
+static void fill_lost(struct known_booking *booking, const char *seats_lost)
+{
+	char seat_id[IDENT_BYTES_MAX];
+	bool is_null = false;
+
+	booking->lost = 0;
+	while (pg_array_next(&seats_lost, seat_id, sizeof(seat_id), &is_null))
+		for (unsigned i = 0; i < booking->seat_count; i++)
+			if (strcmp(booking->seat_ids[i], seat_id) == 0)
+				booking->lost |= 1u << i;
+}
+
+static bool fill_prices(struct known_booking *booking, const char *prices)
+{
+	char price[24];
+	bool is_null = false;
+	unsigned count = 0;
+
+	while (pg_array_next(&prices, price, sizeof(price), &is_null)) {
+		if (count == booking->seat_count)
+			return false;
+		booking->prices_minor[count++] = strtoll(price, NULL, 10);
+	}
+	return true;
+}
+
+static err_code fill_booking(const PGresult *rows, int i, struct state *state, struct err *err)
+{
+	struct known_booking *const booking = state_add_booking(state, PQgetvalue(rows, i, 0));
+	if (!booking)
+		return unexpected("a booking", err);
+
+	copy(booking->event_id, sizeof(booking->event_id), PQgetvalue(rows, i, 1));
+	copy(booking->user_id, sizeof(booking->user_id), PQgetvalue(rows, i, 2));
+	if ((!PQgetisnull(rows, i, 3) &&
+	     !command_type_parse(PQgetvalue(rows, i, 3), &booking->mode)) ||
+	    !fill_seats_of(booking, PQgetvalue(rows, i, 4)) ||
+	    !booking_status_parse(PQgetvalue(rows, i, 5), &booking->status) ||
+	    !reason_parse(PQgetvalue(rows, i, 6), &booking->reason) ||
+	    !fill_prices(booking, PQgetvalue(rows, i, 9)))
+		return unexpected("a booking", err);
+	fill_lost(booking, PQgetvalue(rows, i, 7));
+	booking->exists = true;
+	booking->version = (int32_t)number_at(rows, i, 8);
+	booking->total_minor = number_at(rows, i, 10);
+	copy(booking->currency, sizeof(booking->currency), PQgetvalue(rows, i, 11));
+	booking->extensions = (int32_t)number_at(rows, i, 12);
+	copy(booking->payment_reference, sizeof(booking->payment_reference),
+	     PQgetvalue(rows, i, 13));
+	copy(booking->idempotency_key.text, sizeof(booking->idempotency_key.text),
+	     PQgetvalue(rows, i, 14));
+	booking->expires_ms = number_at(rows, i, 15);
+	booking->requested_at_ms = number_at(rows, i, 16);
+	booking->decided_at_ms = number_at(rows, i, 17);
+
+	return ERR_OK;
+}
+
+static err_code fill_event(const PGresult *rows, int i, struct state *state, struct err *err)
+{
+	struct known_event *const event = state_add_event(state, PQgetvalue(rows, i, 0));
+	if (!event)
+		return unexpected("an event", err);
+
+	event->exists = true;
+	copy(event->currency, sizeof(event->currency), PQgetvalue(rows, i, 1));
+	event->hold_ttl_ms = number_at(rows, i, 2);
+	event->extensions_max = (int32_t)number_at(rows, i, 3);
+	event->seats_per_user_max = (int32_t)number_at(rows, i, 4);
+	event->sales_open_ms = number_or(rows, i, 5, INT64_MIN);
+	event->sales_close_ms = number_or(rows, i, 6, INT64_MAX);
+	event->cancelled = strcmp(PQgetvalue(rows, i, 7), "t") == 0;
+
+	return ERR_OK;
+}
+
+static err_code fill_buyer(const PGresult *rows, int i, struct state *state, struct err *err)
+{
+	struct known_buyer *const buyer =
+		state_buyer(state, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
+	if (!buyer)
+		return unexpected("a buyer", err);
+	buyer->live_seats = number_at(rows, i, 2);
+
+	return ERR_OK;
+}
+
+static err_code fill_command(const PGresult *rows, int i, struct state *state, struct err *err)
+{
+	struct known_command *const command =
+		state_command(state, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
+	if (!command)
+		return unexpected("a command", err);
+	command->is_done = true;
+
+	return ERR_OK;
+}
+
+static err_code fill_key(const PGresult *rows, int i, struct state *state, struct err *err)
+{
+	struct known_key *const key = state_key(state, PQgetvalue(rows, i, 0));
+	if (!key)
+		return unexpected("an idempotency key", err);
+	copy(key->booking_id, sizeof(key->booking_id), PQgetvalue(rows, i, 1));
+
+	return ERR_OK;
+}
+
+/* ---- Whether it fits together ---- */
+
+/* All transactions about a booking pass one fence, so this cannot fail but when partitions were
+ * renumbered, or somebody else writes. The next attempt sees what they did. */
+static err_code check_seats_of(const struct state *state, const struct known_booking *booking,
+			       struct err *err)
+{
+	for (unsigned i = 0; i < booking->seat_count; i++) {
+		const struct seat *const seat =
+			state_seat(state, booking->event_id, booking->seat_ids[i]);
+		if (!seat || strcmp(seat->booking_id, booking->booking_id) != 0)
+			return err_set(err, ERR_UNAVAILABLE, "booking %s moved while loading",
+				       booking->booking_id);
+	}
+	return ERR_OK;
+}
+
+static bool is_live(const struct known_booking *booking)
+{
+	return booking->exists && (booking->status == BOOKING_HELD ||
+				   booking->status == BOOKING_CONFIRMED);
+}
+
+/* The holds that may have to end, with all their seats. */
+static err_code check_lapsed(const struct state *state, int64_t now_ms, struct err *err)
+{
+	err_code code = ERR_OK;
+
+	for (size_t i = 0; i < state->seat_index.count && code == ERR_OK; i++) {
+		const struct seat *const seat = &state->seats[i];
+		if (!seat->exists || seat->status != SEAT_HELD || seat->hold_expires_ms > now_ms)
+			continue;
+		const struct known_booking *const holder = state_booking(state, seat->booking_id);
+		if (!holder || !has_lapsed(holder, now_ms))
+			return err_set(err, ERR_UNAVAILABLE, "seat %s moved while loading",
+				       seat->seat_id);
+		code = check_seats_of(state, holder, err);
+	}
+	return code;
+}
+
+/* The bookings that may have to change, with all their seats. */
+static err_code check_acted_on(const struct state *state, struct err *err)
+{
+	err_code code = ERR_OK;
+
+	for (size_t i = 0; i < state->command_index.count && code == ERR_OK; i++) {
+		const struct known_booking *const booking =
+			state_booking(state, state->commands[i].booking_id);
+		assert(booking); /* Wanted with the command. */
+		if (is_live(booking))
+			code = check_seats_of(state, booking, err);
+	}
+	return code;
+}
+
+static err_code check_swept(const struct state *state, struct err *err)
+{
+	err_code code = ERR_OK;
+
+	for (size_t i = 0; i < state->booking_index.count && code == ERR_OK; i++)
+		if (is_live(&state->bookings[i]))
+			code = check_seats_of(state, &state->bookings[i], err);
+
+	return code;
+}
+
+err_code ledger_load_fill(const struct ledger_load *load, PGresult *const *results,
+			  struct state *state, int64_t now_ms, struct err *err)
+{
+	static err_code (*const fill[LEDGER_LOAD_STEPS_MAX])(const PGresult *, int, struct state *,
+							     struct err *) = {
+		[LOAD_SEATS] = fill_seat,     [LOAD_BOOKINGS] = fill_booking,
+		[LOAD_EVENTS] = fill_event,   [LOAD_BUYERS] = fill_buyer,
+		[LOAD_COMMANDS] = fill_command, [LOAD_KEYS] = fill_key,
+	};
+
+	for (size_t step = 0; step < load->count; step++) {
+		for (int i = 0; i < PQntuples(results[step]); i++) {
+			const err_code code =
+				fill[load->kinds[step]](results[step], i, state, err);
+			if (code != ERR_OK)
+				return code;
+		}
+	}
+	const err_code code = load->purpose == LOAD_FOR_SWEEP ? check_swept(state, err)
+							      : check_acted_on(state, err);
+
+	return code == ERR_OK ? check_lapsed(state, now_ms, err) : code;
+}

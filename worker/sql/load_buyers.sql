@@ -1,0 +1,17 @@
+-- How many seats buyers hold or have booked, of events that limit it. Holds that have run out (at
+-- the time of move_fence) do not count.
+-- $1 cluster id, $2 topic, $3 partition; $4 event ids, $5 user ids (parallel arrays); $6 the same
+-- event ids, each once.
+WITH limited AS MATERIALIZED (
+    SELECT event_id FROM events
+    WHERE event_id = ANY ($6::text[]) AND seats_per_user_max IS NOT NULL
+)
+SELECT event_id, user_id, sum(cardinality(b.seat_ids)) AS live_seats
+FROM limited
+JOIN unnest($4::text[], $5::text[]) AS buyer (event_id, user_id) USING (event_id)
+JOIN bookings AS b USING (event_id, user_id)
+WHERE b.status IN ('held', 'confirmed')
+  AND (b.status = 'confirmed'
+       OR b.expires_at > (SELECT changed_at FROM partition_progress
+                          WHERE cluster_id = $1 AND topic = $2 AND partition = $3::integer))
+GROUP BY event_id, user_id
