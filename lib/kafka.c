@@ -20,7 +20,6 @@
 #define LOG_WINDOW_MS        10000
 #define LOG_LINES_PER_WINDOW 5
 #define LOG_LEVEL_NOISE      6 /* syslog: informational and debug */
-#define VU_MAX               (6 + KAFKA_HEADERS_MAX)
 
 /* ---- Client configuration and log ---- */
 
@@ -438,22 +437,23 @@ err_code kafka_producer_cluster_id(struct kafka_producer *producer, int64_t wait
 	return fits ? ERR_OK : err_set(err, ERR_INTERNAL, "kafka's cluster id is too long");
 }
 
-static size_t add_headers(const struct kafka_message *message, rd_kafka_vu_t *vus)
+/*
+ * Made by us, because librdkafka 2.0.2 frees headers twice that rd_kafka_produceva made itself when
+ * it then refuses the message: its topic was deleted, or has no such partition.
+ */
+static rd_kafka_headers_t *copy_headers(const struct kafka_message *message)
 {
-	size_t count = 0;
+	rd_kafka_headers_t *const ret = rd_kafka_headers_new(KAFKA_HEADERS_MAX);
 
 	for (size_t i = 0; i < KAFKA_HEADERS_MAX && message->headers[i].name; i++) {
 		const struct kafka_header *const header = &message->headers[i];
 		if (!header->value)
 			continue;
 		const size_t len = header->len ? header->len : strlen(header->value);
-		vus[count].vtype = RD_KAFKA_VTYPE_HEADER;
-		vus[count].u.header.name = header->name;
-		vus[count].u.header.val = header->value;
-		vus[count].u.header.size = (ssize_t)len;
-		count++;
+		/* Fails only for headers that a message has taken. */
+		(void)rd_kafka_header_add(ret, header->name, -1, header->value, (ssize_t)len);
 	}
-	return count;
+	return ret;
 }
 
 /* Queues one message; its report will settle the delivery. */
@@ -464,7 +464,8 @@ static rd_kafka_resp_err_t enqueue(struct kafka_producer *producer,
 		const void *in;
 		void *out; /* librdkafka copies, but takes a pointer to mutable */
 	} key = { .in = message->key }, value = { .in = message->value };
-	rd_kafka_vu_t vus[VU_MAX] = {
+	rd_kafka_headers_t *const headers = copy_headers(message);
+	const rd_kafka_vu_t vus[] = {
 		{ .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = producer->topic },
 		{ .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = message->partition },
 		{ .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY },
@@ -472,13 +473,15 @@ static rd_kafka_resp_err_t enqueue(struct kafka_producer *producer,
 		  .u.mem = { .ptr = key.out, .size = message->key_len } },
 		{ .vtype = RD_KAFKA_VTYPE_VALUE,
 		  .u.mem = { .ptr = value.out, .size = message->value_len } },
+		{ .vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers },
 		{ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = delivery },
 	};
-	const size_t count = 6 + add_headers(message, vus + 6);
 
-	rd_kafka_error_t *const error = rd_kafka_produceva(producer->rk, vus, count);
+	rd_kafka_error_t *const error =
+		rd_kafka_produceva(producer->rk, vus, sizeof(vus) / sizeof(vus[0]));
 	if (!error)
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	rd_kafka_headers_destroy(headers); /* The message took them only on success. */
 	const rd_kafka_resp_err_t failure = rd_kafka_error_code(error);
 	rd_kafka_error_destroy(error);
 
