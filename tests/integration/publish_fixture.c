@@ -14,6 +14,7 @@
 #define THREADS       4
 #define REQUEST_BYTES 2048
 #define METRICS_BYTES (1u << 16)
+#define JUST_NOW_MS   60000
 
 static const char KEY_HEX[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -219,4 +220,73 @@ size_t publish_fixture_read(const struct publish_fixture *fixture, struct publis
 	(void)rd_kafka_consumer_close(consumer); /* It is in no group: nothing to leave. */
 	rd_kafka_destroy(consumer);
 	return count;
+}
+
+/* --- what is expected --- */
+
+json_t *publish_json(const struct raw_answer *answer)
+{
+	json_t *json = json_loadb(answer->body, answer->body_len, 0, NULL);
+	cr_assert(json, "not JSON: %.*s", (int)answer->body_len, answer->body);
+	return json;
+}
+
+void publish_expect_member(const json_t *json, const char *name, const char *text)
+{
+	const char *value = json_string_value(json_object_get(json, name));
+	cr_assert(value, "%s is missing", name);
+	cr_expect_str_eq(value, text);
+}
+
+struct booking_id publish_accepted_id(const struct raw_answer *answer)
+{
+	struct booking_id id = { 0 };
+	struct err err;
+
+	cr_assert_eq(answer->status, 202, "%d: %.*s", answer->status, (int)answer->body_len,
+		     answer->body);
+	json_t *json = publish_json(answer);
+	const char *text = json_string_value(json_object_get(json, "bookingId"));
+	cr_assert(text);
+	cr_assert_eq(booking_id_parse(text, strlen(text), &id, &err), ERR_OK, "%s", err.text);
+	json_decref(json);
+	return id;
+}
+
+void publish_expect_refusal(const struct raw_answer *answer, int status, const char *type,
+			    const char *field)
+{
+	char header[FIXTURE_TEXT_BYTES_MAX];
+
+	cr_assert_eq(answer->status, status, "%d: %.*s", answer->status, (int)answer->body_len,
+		     answer->body);
+	raw_expect_header(answer, "Content-Type", "application/problem+json");
+	raw_header(answer, "X-Accel-Redirect", header, sizeof(header));
+	cr_expect_str_eq(header, "", "a refusal is not waited for");
+	json_t *json = publish_json(answer);
+	publish_expect_member(json, "type", type);
+	if (field)
+		publish_expect_member(json_array_get(json_object_get(json, "errors"), 0), "field",
+				      field);
+	json_decref(json);
+}
+
+void publish_expect_message(const struct published *message, const struct booking_id *id,
+			    const char *key, const char *members)
+{
+	char expected[COMMAND_BYTES_MAX], time[CLOCK_TEXT_BYTES_MAX];
+	struct command command;
+	struct err err;
+
+	cr_assert_eq(command_decode(message->value, message->value_len, &command, &err), ERR_OK,
+		     "%s", err.text);
+	clock_format(command.requested_at_ms, time);
+	(void)snprintf(expected, sizeof(expected), "{%s,\"requestedAt\":\"%s\"}", members, time);
+	cr_expect_str_eq(message->value, expected, "%s", message->value);
+	cr_expect_leq(command.requested_at_ms, clock_wall_ms());
+	cr_expect_geq(command.requested_at_ms, clock_wall_ms() - JUST_NOW_MS);
+	cr_expect_eq(message->partition, booking_id_partition(id, FIXTURE_PARTITIONS));
+	cr_expect_str_eq(message->key, key);
+	cr_expect_str_eq(message->content_type, "application/json");
+	cr_expect_str_eq(message->schema_version, "1");
 }

@@ -13,6 +13,7 @@
 #include "routes.h"
 #include "services.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -67,3 +68,18 @@ void publish_fixture_word(const char *prefix, char buf[static FIXTURE_TEXT_BYTES
 /* Reads the topic from its beginning to its end; answers how many messages it has, at most max. */
 size_t publish_fixture_read(const struct publish_fixture *fixture, struct published *messages,
 			    size_t max);
+
+/* --- what is expected; each fails the test otherwise --- */
+
+/* The answer's body. The caller lets go of it. */
+json_t *publish_json(const struct raw_answer *answer);
+void publish_expect_member(const json_t *json, const char *name, const char *text);
+/* The booking id of a 202. */
+struct booking_id publish_accepted_id(const struct raw_answer *answer);
+/* field NULL: whatever its errors are. */
+void publish_expect_refusal(const struct raw_answer *answer, int status, const char *type,
+			    const char *field);
+/* That the message is in the booking's partition, under this key, and is exactly these members and
+ * the time of just now. */
+void publish_expect_message(const struct published *message, const struct booking_id *id,
+			    const char *key, const char *members);

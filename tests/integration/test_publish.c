@@ -2,7 +2,6 @@
 
 #include "clock.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #define MESSAGES_MAX 16
@@ -27,71 +26,29 @@ static void close_fixture(void)
 
 TestSuite(publish, .init = open_fixture, .fini = close_fixture);
 
-static json_t *read_json(const struct raw_answer *answer)
-{
-	json_t *json = json_loadb(answer->body, answer->body_len, 0, NULL);
-	cr_assert(json, "not JSON: %.*s", (int)answer->body_len, answer->body);
-	return json;
-}
-
-static void expect_member(const json_t *json, const char *name, const char *text)
-{
-	const char *value = json_string_value(json_object_get(json, name));
-	cr_assert(value, "%s is missing", name);
-	cr_expect_str_eq(value, text);
-}
-
-/* The booking id of a 202. */
-static struct booking_id accepted_id(const struct raw_answer *answer)
-{
-	struct booking_id id = { 0 };
-	struct err err;
-
-	cr_assert_eq(answer->status, 202, "%d: %.*s", answer->status, (int)answer->body_len,
-		     answer->body);
-	json_t *json = read_json(answer);
-	const char *text = json_string_value(json_object_get(json, "bookingId"));
-	cr_assert(text);
-	cr_assert_eq(booking_id_parse(text, strlen(text), &id, &err), ERR_OK, "%s", err.text);
-	json_decref(json);
-	return id;
-}
-
 static struct booking_id book_id(const char *headers, const char *body)
 {
 	const struct raw_answer answer = publish_fixture_book(&fixture, headers, body);
-	return accepted_id(&answer);
-}
-
-static void expect_refusal(const struct raw_answer *answer, int status, const char *type,
-			   const char *field)
-{
-	cr_assert_eq(answer->status, status, "%d: %.*s", answer->status, (int)answer->body_len,
-		     answer->body);
-	json_t *json = read_json(answer);
-	expect_member(json, "type", type);
-	if (field)
-		expect_member(json_array_get(json_object_get(json, "errors"), 0), "field", field);
-	json_decref(json);
+	return publish_accepted_id(&answer);
 }
 
 Test(publish, answers_202_in_the_promised_shape)
 {
 	char location[FIXTURE_TEXT_BYTES_MAX];
 	const struct raw_answer answer = publish_fixture_book(&fixture, "", BOOK_A1);
-	const struct booking_id id = accepted_id(&answer);
+	const struct booking_id id = publish_accepted_id(&answer);
 
 	(void)snprintf(location, sizeof(location), "/api/bookings/%s", id.text);
 	raw_expect_header(&answer, "Location", location);
 	raw_expect_header(&answer, "Retry-After", "1");
 	raw_expect_header(&answer, "Cache-Control", "no-store");
 	raw_expect_header(&answer, "Content-Type", "application/json");
-	json_t *json = read_json(&answer);
+	json_t *json = publish_json(&answer);
 	cr_expect_eq(json_object_size(json), 4);
-	expect_member(json, "message", ACCEPTED);
-	expect_member(json, "status", "pending");
-	expect_member(json_object_get(json, "links"), "self", location);
-	expect_member(json_object_get(json, "links"), "event", "/api/events/concert123");
+	publish_expect_member(json, "message", ACCEPTED);
+	publish_expect_member(json, "status", "pending");
+	publish_expect_member(json_object_get(json, "links"), "self", location);
+	publish_expect_member(json_object_get(json, "links"), "event", "/api/events/concert123");
 	json_decref(json);
 	cr_expect(booking_id_was_issued(&fixture.api.key, &id));
 	cr_expect_eq(publish_fixture_metric(&fixture, "seatline_accepted_total{command=\"book\"} "),
@@ -211,7 +168,8 @@ Test(publish, refuses_a_key_that_comes_back_with_another_request)
 	const struct booking_id first = book_id(header, BOOK_A1);
 	for (size_t i = 0; i < 2; i++) {
 		const struct raw_answer answer = publish_fixture_book(&fixture, header, others[i]);
-		expect_refusal(&answer, 422, "/problems/idempotency-key-reused", "Idempotency-Key");
+		publish_expect_refusal(&answer, 422, "/problems/idempotency-key-reused",
+				       "Idempotency-Key");
 	}
 	/* Another user's key is another key. */
 	const struct booking_id other =
@@ -239,7 +197,8 @@ Test(publish, refuses_keys_that_are_none)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		const struct raw_answer answer = publish_fixture_book(&fixture, bad[i], BOOK_A1);
-		expect_refusal(&answer, 422, "/problems/invalid-request", "Idempotency-Key");
+		publish_expect_refusal(&answer, 422, "/problems/invalid-request",
+				       "Idempotency-Key");
 	}
 	cr_expect_eq(publish_fixture_read(&fixture, messages, MESSAGES_MAX), 0);
 
@@ -253,12 +212,12 @@ Test(publish, refuses_keys_that_are_none)
 Test(publish, stores_nothing_of_what_it_refuses)
 {
 	struct raw_answer answer = publish_fixture_book(&fixture, "", "{\"userId\":");
-	expect_refusal(&answer, 400, "/problems/malformed-json", NULL);
+	publish_expect_refusal(&answer, 400, "/problems/malformed-json", NULL);
 	answer = publish_fixture_book(&fixture, "", "");
-	expect_refusal(&answer, 400, "/problems/malformed-json", NULL);
+	publish_expect_refusal(&answer, 400, "/problems/malformed-json", NULL);
 	answer = publish_fixture_book(&fixture, "Idempotency-Key: a b\r\n", "{\"userId\":null}");
-	expect_refusal(&answer, 422, "/problems/invalid-request", "userId");
-	json_t *json = read_json(&answer);
+	publish_expect_refusal(&answer, 422, "/problems/invalid-request", "userId");
+	json_t *json = publish_json(&answer);
 	cr_expect_eq(json_array_size(json_object_get(json, "errors")), 4);
 	json_decref(json);
 

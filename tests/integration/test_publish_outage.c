@@ -124,10 +124,74 @@ Test(redis_outage, needs_no_redis_without_a_key)
 	cr_expect(idempotency_is_up(fixture.api.idempotency));
 }
 
-static void expect_unavailable(int64_t ms_max)
+static struct booking_id make_booking(void)
+{
+	return booking_id_make(&fixture.api.key, "concert123", clock_wall_ms());
+}
+
+static struct raw_answer act(const struct booking_id *booking, const char *action,
+			     const char *headers, const char *body)
+{
+	char path[FIXTURE_TEXT_BYTES_MAX];
+
+	(void)snprintf(path, sizeof(path), "/api/bookings/%s/%s", booking->text, action);
+	return publish_fixture_send(&fixture, "PUT", path, headers, body);
+}
+
+/* One key is one command id even when nobody remembers what it was used for: what came first in
+ * Kafka is what is done. */
+Test(redis_outage, goes_on_with_a_key_for_a_command)
+{
+	char header[FIXTURE_TEXT_BYTES_MAX];
+	const struct booking_id booking = make_booking();
+	struct command first, second;
+
+	make_key(header);
+	tcp_proxy_set(redis, TCP_PROXY_REFUSE);
+	cr_expect_eq(act(&booking, "confirm", header, NULL).status, 202);
+	cr_expect_eq(act(&booking, "cancel", header, NULL).status, 202);
+	cr_assert_eq(publish_fixture_read(&fixture, messages, MESSAGES_MAX), 2);
+	cr_assert_eq(command_decode(messages[0].value, messages[0].value_len, &first, NULL),
+		     ERR_OK);
+	cr_assert_eq(command_decode(messages[1].value, messages[1].value_len, &second, NULL),
+		     ERR_OK);
+	cr_expect_eq(first.type, COMMAND_CONFIRM);
+	cr_expect_eq(second.type, COMMAND_CANCEL);
+	cr_expect_str_eq(first.id.text, second.id.text);
+	cr_expect_eq(publish_fixture_metric(&fixture, UNAVAILABLE), 2);
+}
+
+/* The booking is another one with another event; the worker knows the key by its hash. */
+Test(redis_outage, leaves_a_key_used_for_two_events_to_the_worker)
+{
+	static const char *const events[] = { "concert123", "arena" };
+	char header[FIXTURE_TEXT_BYTES_MAX];
+	struct command commands[2];
+
+	make_key(header);
+	tcp_proxy_set(redis, TCP_PROXY_REFUSE);
+	for (size_t i = 0; i < 2; i++) {
+		char body[FIXTURE_TEXT_BYTES_MAX];
+		(void)snprintf(body, sizeof(body),
+			       "{\"userId\":1,\"eventId\":\"%s\",\"seatIds\":[1]}", events[i]);
+		cr_expect_eq(publish_fixture_send(&fixture, "POST", "/api/bookings", header, body)
+				     .status,
+			     202);
+	}
+	cr_assert_eq(publish_fixture_read(&fixture, messages, MESSAGES_MAX), 2);
+	for (size_t i = 0; i < 2; i++)
+		cr_assert_eq(command_decode(messages[i].value, messages[i].value_len, &commands[i],
+					    NULL),
+			     ERR_OK);
+	cr_expect_str_neq(commands[0].booking_id.text, commands[1].booking_id.text);
+	cr_expect_str_neq(commands[0].idempotency_key.text, "");
+	cr_expect_str_eq(commands[0].idempotency_key.text, commands[1].idempotency_key.text);
+}
+
+static void expect_unavailable_from(struct raw_answer (*ask)(void), int64_t ms_max)
 {
 	const int64_t start_ms = clock_monotonic_ms();
-	const struct raw_answer answer = publish_fixture_book(&fixture, "", BOOK_A1);
+	const struct raw_answer answer = ask();
 	char retry[FIXTURE_TEXT_BYTES_MAX];
 
 	cr_expect_lt(clock_monotonic_ms() - start_ms, ms_max);
@@ -141,6 +205,30 @@ static void expect_unavailable(int64_t ms_max)
 	/* Nothing went out, so there is no booking to look up. */
 	cr_expect_null(json_object_get(json, "bookingId"));
 	json_decref(json);
+	raw_expect_header(&answer, "X-Accel-Redirect", "");
+	raw_expect_header(&answer, "Location", "");
+}
+
+static struct raw_answer ask_book(void)
+{
+	return publish_fixture_book(&fixture, "", BOOK_A1);
+}
+
+static struct raw_answer ask_hold(void)
+{
+	return publish_fixture_send(&fixture, "POST", "/api/bookings", "Prefer: wait=5\r\n",
+				    "{\"eventId\":\"concert123\",\"seatIds\":[\"A1\"]}");
+}
+
+static struct raw_answer ask_cancel(void)
+{
+	const struct booking_id booking = make_booking();
+	return act(&booking, "cancel", "Prefer: wait=5\r\n", NULL);
+}
+
+static void expect_unavailable(int64_t ms_max)
+{
+	expect_unavailable_from(ask_book, ms_max);
 }
 
 static void open_without_kafka(void)
@@ -155,11 +243,18 @@ Test(no_kafka, refuses_in_time_and_then_at_once)
 	expect_unavailable(REFUSAL_MS_MAX);
 	for (int i = 0; i < 3; i++)
 		expect_unavailable(AT_ONCE_MS_MAX);
+	expect_unavailable_from(ask_hold, AT_ONCE_MS_MAX);
+	expect_unavailable_from(ask_cancel, AT_ONCE_MS_MAX);
 	cr_expect_eq(
 		publish_fixture_metric(&fixture, "seatline_refused_total{reason=\"unavailable\"} "),
-		4);
+		6);
 	cr_expect_eq(publish_fixture_metric(&fixture, "seatline_accepted_total{command=\"book\"} "),
 		     0);
+	cr_expect_eq(publish_fixture_metric(&fixture, "seatline_accepted_total{command=\"hold\"} "),
+		     0);
+	cr_expect_eq(
+		publish_fixture_metric(&fixture, "seatline_accepted_total{command=\"cancel\"} "),
+		0);
 }
 
 static void open_without_topic(void)
