@@ -124,6 +124,38 @@ void fixture_close(struct fixture *fixture)
 	mongo_close(fixture->mongo);
 }
 
+uint16_t fixture_mongo_port(void)
+{
+	mongoc_uri_t *uri = mongoc_uri_new(getenv("TEST_MONGO_URI"));
+
+	cr_assert(uri);
+
+	const mongoc_host_list_t *host = mongoc_uri_get_hosts(uri);
+	const uint16_t port = host->port;
+
+	cr_assert(strcmp(host->host, "127.0.0.1") == 0 || strcmp(host->host, "localhost") == 0);
+	mongoc_uri_destroy(uri);
+	return port;
+}
+
+void fixture_mongo_uri(uint16_t port, char buf[static FIXTURE_URI_BYTES_MAX])
+{
+	const char *uri = getenv("TEST_MONGO_URI");
+	mongoc_uri_t *parsed = mongoc_uri_new(uri);
+	const char *address = mongoc_uri_get_hosts(parsed)->host_and_port;
+	const char *found = strstr(uri, address);
+
+	cr_assert(found, "%s not in %s", address, uri);
+
+	const char *rest = found + strlen(address);
+
+	/* Directly: a member of a replica set would name its own address as the one to use. */
+	(void)snprintf(buf, FIXTURE_URI_BYTES_MAX, "%.*s127.0.0.1:%d%s%sdirectConnection=true",
+		       (int)(found - uri), uri, port, rest,
+		       strchr(rest, '?') ? "&" : (strchr(rest, '/') ? "?" : "/?"));
+	mongoc_uri_destroy(parsed);
+}
+
 void fixture_put_bson(struct fixture *fixture, const char *collection, const bson_t *doc)
 {
 	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };

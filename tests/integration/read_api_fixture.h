@@ -23,6 +23,7 @@
 #define FIXTURE_WAITERS          4
 #define FIXTURE_WAIT_THREADS     (FIXTURE_WAITERS + 2)
 #define FIXTURE_HEADER_BYTES_MAX 2048
+#define FIXTURE_URI_BYTES_MAX    512
 #define FIXTURE_LEDGER           "5b0f3c0a-0000-4000-8000-000000000001"
 
 struct fixture {
@@ -50,6 +51,10 @@ void fixture_open(struct fixture *fixture, const char *served_uri);
 /* The second server, for those who wait. */
 void fixture_open_waits(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
+
+/* TEST_MONGO_URI's port, and the same URI with another one, for a proxy in between. */
+uint16_t fixture_mongo_port(void);
+void fixture_mongo_uri(uint16_t port, char buf[static FIXTURE_URI_BYTES_MAX]);
 
 /* Inserts or replaces a document by its _id, from extended JSON. */
 void fixture_put(struct fixture *fixture, const char *collection, const char *json);

@@ -5,7 +5,6 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#define URI_BYTES_MAX 512
 #define WAIT_MS_MAX   10000
 #define REQUEST_S_MAX 2.0 /* until an outage is answered, the first time     */
 #define KNOWN_S_MAX   0.2 /* once it is known                                */
@@ -24,35 +23,12 @@ static const char BLOCK[] =
 static struct fixture fixture;
 static struct tcp_proxy *proxy;
 
-/* TEST_MONGO_URI with its host replaced by the proxy, and the client kept from looking for others.
- */
-static void make_uri(char buf[static URI_BYTES_MAX])
-{
-	const char *uri = getenv("TEST_MONGO_URI");
-	mongoc_uri_t *parsed = mongoc_uri_new(uri);
-
-	cr_assert(parsed, "%s", uri);
-
-	const mongoc_host_list_t *host = mongoc_uri_get_hosts(parsed);
-	const char *found = strstr(uri, host->host_and_port);
-
-	cr_assert(found, "%s not in %s", host->host_and_port, uri);
-	cr_assert(strcmp(host->host, "127.0.0.1") == 0 || strcmp(host->host, "localhost") == 0);
-	proxy = tcp_proxy_open(host->port);
-
-	const char *rest = found + strlen(host->host_and_port);
-
-	(void)snprintf(buf, URI_BYTES_MAX, "%.*s127.0.0.1:%d%s%sdirectConnection=true",
-		       (int)(found - uri), uri, tcp_proxy_port(proxy), rest,
-		       strchr(rest, '?') ? "&" : (strchr(rest, '/') ? "?" : "/?"));
-	mongoc_uri_destroy(parsed);
-}
-
 static void open_fixture(void)
 {
-	char uri[URI_BYTES_MAX];
+	char uri[FIXTURE_URI_BYTES_MAX];
 
-	make_uri(uri);
+	proxy = tcp_proxy_open(fixture_mongo_port());
+	fixture_mongo_uri(tcp_proxy_port(proxy), uri);
 	fixture_open(&fixture, uri);
 	fixture_put(&fixture, "events", EVENT);
 	fixture_put(&fixture, "seat_maps", BLOCK);
