@@ -22,6 +22,7 @@ import redis as redis_client
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from support.ids import issue_booking_id
 from support.process import Process
 from support.wait import wait_for
 from support.web import Client
@@ -41,7 +42,16 @@ SERVERS = ("kafka", "postgresql", "redis", "mongodb", "nginx")
 OPS_PORTS = {"write-api": 200, "worker": 220, "projector": 240, "read-api": 260}
 LOAD_THREADS = 32
 
+TTL_MS = 120_000  # of a hold, where the event says nothing else
+RULES = ("hold_ttl_ms", "hold_extensions_max", "seats_per_user_max", "sales_open_at",
+         "sales_close_at", "cancelled_at")  # columns of an event that decisions look at
+
 _numbers = itertools.count(1)
+
+
+def dashed(headers):
+    """Header names as Python's keywords can say them: Idempotency_Key."""
+    return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def read_pairs(path):
@@ -266,27 +276,46 @@ class Stack:
 
     # --- the domain ------------------------------------------------------------------------------
 
-    def create_event(self, seats, name="e", blocked=0):
+    def create_event(self, seats, name="e", blocked=0, **rules):
         """An event nobody else uses, with seats S1..Sn, the first of them blocked; answers its id
         once its map is readable."""
-        return self.create_events(1, seats, name, blocked)[0]
+        return self.create_events(1, seats, name, blocked, **rules)[0]
 
-    def create_events(self, count, seats, name="e", blocked=0):
+    def create_events(self, count, seats, name="e", blocked=0, price_minor=0, **rules):
+        """price_minor: of S1; S2 costs twice as much, and so on. rules: see RULES."""
+        assert set(rules) <= set(RULES), rules
         ids = [f"{name}-{os.getpid()}-{next(_numbers)}" for _ in range(count)]
+        columns = "".join(f", {column}" for column in rules)
+        values = ", %s" * len(rules)
         with self.pg() as connection, connection.transaction():
             connection.execute(
-                "INSERT INTO events (event_id, name, starts_at)"
-                " SELECT id, 'Test ' || id, '2030-01-01Z' FROM unnest(%s::text[]) AS id", (ids,))
+                f"INSERT INTO events (event_id, name, starts_at{columns})"
+                f" SELECT id, 'Test ' || id, '2030-01-01Z'{values} FROM unnest(%s::text[]) AS id",
+                (*rules.values(), ids))
             connection.execute(
-                "INSERT INTO seats (event_id, seat_id, position, section, row_name, number, status)"
-                " SELECT id, 'S' || n, n - 1, 'Hall', 'A', n,"
+                "INSERT INTO seats"
+                " (event_id, seat_id, position, section, row_name, number, price_minor, status)"
+                " SELECT id, 'S' || n, n - 1, 'Hall', 'A', n, n * %s,"
                 " CASE WHEN n <= %s THEN 'blocked' ELSE 'available' END"
                 " FROM unnest(%s::text[]) AS id, generate_series(1, %s) AS n",
-                (blocked, ids, seats))
+                (price_minor, blocked, ids, seats))
         for event_id in ids:
             wait_for(lambda: len(self.seat_map(event_id)["seats"]) == seats, READY_S,
                      f"the map of {event_id} is readable")
         return ids
+
+    def change_event(self, event_id, **rules):
+        """The way an operator does."""
+        assert set(rules) <= set(RULES), rules
+        columns = "".join(f"{column} = %s, " for column in rules)
+        with self.pg() as connection:
+            connection.execute(
+                f"UPDATE events SET {columns}version = version + 1 WHERE event_id = %s",
+                (*rules.values(), event_id))
+
+    def clock(self, offset="0"):
+        """PostgreSQL's, by which everything is decided; offset: '-1 hour'."""
+        return self.pg_value("SELECT clock_timestamp() + %s::interval", offset)
 
     def user(self):
         return f"u{next(self.users)}"
@@ -294,14 +323,49 @@ class Stack:
     def book(self, event_id, seat_id, user_id=None, **headers):
         """POST /api/book; whatever the answer."""
         body = {"userId": user_id or self.user(), "eventId": event_id, "seatId": seat_id}
-        return self.web.post("/api/book", body,
-                             {name.replace("_", "-"): value for name, value in headers.items()})
+        return self.web.post("/api/book", body, dashed(headers))
 
     def booked_id(self, *arguments, **headers):
         """The same, when nothing but a 202 will do."""
         answer = self.book(*arguments, **headers)
         assert answer.status == 202, answer
         return answer.json()["bookingId"]
+
+    def hold(self, event_id, seat_ids, user_id=None, mode=None, **headers):
+        """POST /api/bookings; whatever the answer. mode None: not sent."""
+        body = {"userId": user_id or self.user(), "eventId": event_id, "seatIds": seat_ids}
+        if mode:
+            body["mode"] = mode
+        return self.web.post("/api/bookings", body, dashed(headers))
+
+    def held(self, event_id, seat_ids, user_id=None, mode=None, **headers):
+        """The same, when nothing but a booking with these seats will do; answers it."""
+        answer = self.hold(event_id, seat_ids, user_id, mode, **headers)
+        assert answer.status == 202, answer
+        booking = self.outcome(answer.json()["bookingId"])
+        assert booking["status"] == ("confirmed" if mode == "book" else "held"), booking
+        return booking
+
+    def command(self, booking_id, verb, user_id=None, body=None, **headers):
+        """PUT /api/bookings/<id>/<verb>, verb "delete": DELETE; whatever the answer."""
+        body = {**(body or {}), **({"userId": user_id} if user_id else {})}
+        if verb == "delete":
+            return self.web.request("DELETE", f"/api/bookings/{booking_id}", body or None,
+                                    dashed(headers))
+        return self.web.request("PUT", f"/api/bookings/{booking_id}/{verb}", body, dashed(headers))
+
+    def decision(self, booking_id, verb, user_id=None, body=None, **headers):
+        """The same, when nothing but a 202 will do; answers the history's entry about it."""
+        answer = self.command(booking_id, verb, user_id, body, **headers)
+        assert answer.status == 202, answer
+        return self.decided(booking_id, answer.json()["commandId"])
+
+    def decided(self, booking_id, command_id, within=10):
+        """The history's entry about a command, once there is one."""
+        def find():
+            entries = self.booking(booking_id).get("history", [])
+            return next((e for e in entries if e["command_id"] == command_id), None)
+        return wait_for(find, within, f"command {command_id} on {booking_id} is decided")
 
     def booking(self, booking_id):
         answer = self.web.get(f"/api/bookings/{booking_id}")
@@ -313,6 +377,21 @@ class Stack:
         return wait_for(
             lambda: (b := self.booking(booking_id))["status"] != "pending" and b,
             within, f"booking {booking_id} has its outcome")
+
+    def wait_status(self, booking_id, status, within=10):
+        return wait_for(
+            lambda: (b := self.booking(booking_id))["status"] == status and b,
+            within, f"booking {booking_id} is {status}")
+
+    def wait_lapsed(self, booking_id, within=10):
+        """Until PostgreSQL's clock is past the hold's end, whether or not anything noticed."""
+        wait_for(lambda: self.pg_value(
+            "SELECT expires_at <= clock_timestamp() FROM bookings WHERE booking_id = %s",
+            booking_id), within, f"the hold {booking_id} has run out")
+
+    def issue_id(self, event_id):
+        """A booking id as write-api makes them, for a request that was never stored."""
+        return issue_booking_id(event_id, self.secrets["BOOKING_ID_SECRET"])
 
     def seat_map(self, event_id):
         answer = self.web.get(f"/api/events/{event_id}")

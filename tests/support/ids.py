@@ -1,0 +1,30 @@
+"""Ids as the programs make them, from lib/PROTOCOL.md alone."""
+
+import hashlib
+import os
+import time
+import uuid
+
+
+def slot_of(event_id):
+    """64-bit FNV-1a, its quarters XORed."""
+    fnv = 0xCBF29CE484222325
+    for byte in event_id.encode():
+        fnv = (fnv ^ byte) * 0x100000001B3 % 2**64
+    return (fnv ^ fnv >> 16 ^ fnv >> 32 ^ fnv >> 48) & 0xFFFF
+
+
+def partition_of(booking_id, partitions):
+    number = uuid.UUID(booking_id).int
+    slot = (number >> 64 & 0xFFF) << 4 | number >> 58 & 0xF
+    return slot % partitions
+
+
+def issue_booking_id(event_id, key_hex):
+    """One that passes for issued, although no request was ever stored."""
+    slot = slot_of(event_id)
+    high = time.time_ns() // 10**6 << 16 | 8 << 12 | slot >> 4
+    low = 2 << 46 | (slot & 15) << 42 | int.from_bytes(os.urandom(6), "big") >> 6
+    head = high.to_bytes(8, "big") + low.to_bytes(6, "big")
+    tag = hashlib.blake2b(head, digest_size=32, key=bytes.fromhex(key_hex)).digest()[:2]
+    return str(uuid.UUID(bytes=head + tag))
