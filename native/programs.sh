@@ -71,7 +71,8 @@ program_environment() {
 		;;
 	read-api)
 		export MONGO_URI="mongodb://seatline_read_api:$MONGO_READ_API_PASSWORD@$mongo"
-		export MONGO_DATABASE=seatline WAIT_PORT=$((SEATLINE_PORT_BASE + WAIT_OFFSET + INDEX))
+		export MONGO_DATABASE=seatline
+		export WAIT_PORT=$((SEATLINE_PORT_BASE + WAIT_OFFSET + INDEX))
 		;;
 	esac
 }
