@@ -10,3 +10,4 @@ create() {
 
 create booking_requests "$PARTITIONS"
 create booking_requests.dlq 1
+create booking_events "$PARTITIONS"

@@ -32,7 +32,7 @@ kafka_start() {
 	fi
 	wait_until kafka "$SERVER_START_S" 'listen' port_is_open "$KAFKA_PORT"
 	/usr/bin/python3 "$ROOT/native/create-topics.py" "127.0.0.1:$KAFKA_PORT" "$SERVER_START_S" \
-		"booking_requests:$PARTITIONS" booking_requests.dlq:1
+		"booking_requests:$PARTITIONS" booking_requests.dlq:1 "booking_events:$PARTITIONS"
 }
 
 kafka_stop() { service_stop kafka TERM; }
