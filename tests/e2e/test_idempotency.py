@@ -2,6 +2,8 @@
 
 import uuid
 
+import pytest
+
 from support.wait import wait_for
 
 
@@ -63,6 +65,156 @@ def test_the_same_key_for_another_event_is_refused(stack):
     assert stack.outcome(first)["status"] == "confirmed"
     wait_for(lambda: stack.seat(event, "S1")["status"] == "booked", 2, "the map shows the first")
     assert stack.seat(other, "S1")["status"] == "available"
+
+
+# --- several seats ----------------------------------------------------------------------------
+
+def test_five_times_the_same_hold_at_once_is_one_booking(stack):
+    event, key = stack.create_event(4), new_key()
+    answers = stack.each(
+        lambda _: stack.hold(event, ["S1", "S3"], "anna", Idempotency_Key=key), range(5), threads=5)
+    assert [a.status for a in answers] == [202] * 5
+    assert len({a.body for a in answers}) == 1, "the same answer each time"
+    booking_id = answers[0].json()["bookingId"]
+    assert stack.outcome(booking_id)["status"] == "held"
+    stack.held(event, ["S2"])  # whatever came before it on this partition is done
+    assert [row[1] for row in stack.history(event)].count(booking_id) == 1
+    assert stack.seat_map(event)["version"] == 3
+
+
+@pytest.mark.parametrize("change", [
+    {"seatIds": ["S1"]}, {"seatIds": ["S1", "S3"]}, {"mode": "book"}, {"eventId": "other"},
+    {"path": "/api/book", "seatId": "S1"},
+], ids=["fewer seats", "another seat", "another mode", "another event", "another call"])
+def test_the_same_key_with_another_wish_is_refused(stack, change):
+    event, key = stack.create_event(3), new_key()
+    body = {"userId": "anna", "eventId": event, "seatIds": ["S1", "S2"]}
+    first = stack.web.post("/api/bookings", body, {"Idempotency-Key": key})
+    assert first.status == 202, first
+    change = dict(change)
+    path = change.pop("path", "/api/bookings")
+    mark = stack.kafka_ends()
+    refused(stack.web.post(path, {**body, **change}, {"Idempotency-Key": key}))
+    assert stack.kafka_ends() == mark
+    found = stack.outcome(first.json()["bookingId"])
+    assert (found["status"], found["seats"]) == ("held", ["S1", "S2"])
+
+
+def forget(stack):
+    """All that write-api remembers about keys is gone."""
+    redis = stack.redis()
+    assert redis.dbsize() > 0
+    redis.flushall()
+
+
+def test_when_redis_has_forgotten_the_key_it_still_is_one_booking(stack):
+    event, key = stack.create_event(2), new_key()
+    first = stack.held(event, ["S1"], "anna", Idempotency_Key=key)
+    forget(stack)
+    again = stack.hold(event, ["S1"], "anna", Idempotency_Key=key)
+    assert again.status == 202 and again.json()["bookingId"] == first["booking_id"]
+    forget(stack)
+    other = stack.hold(event, ["S2"], "anna", Idempotency_Key=key)
+    assert other.json()["bookingId"] == first["booking_id"], "nobody can know any more"
+    stack.outcome(stack.booked_id(event, "no-such-seat"))
+    found = stack.booking(first["booking_id"])
+    assert (found["status"], found["seats"], found["version"]) == ("held", ["S1"], 1)
+    assert stack.seat(event, "S2")["status"] == "available"
+
+
+def test_when_redis_has_forgotten_the_key_another_event_gets_no_second_effect(stack):
+    (event, other), key = stack.create_events(2, 2), new_key()
+    first = stack.held(event, ["S1"], "anna", Idempotency_Key=key)
+    forget(stack)
+    answer = stack.hold(other, ["S1"], "anna", Idempotency_Key=key, Prefer="wait=10")
+    assert answer.status == 422, answer
+    assert answer.json()["reason"] == "idempotency_key_reused"
+    second = stack.booking(answer.json()["bookingId"])
+    assert second["booking_id"] != first["booking_id"]
+    assert (second["status"], second["reason"]) == ("rejected", "idempotency_key_reused")
+    assert stack.seat_map(other)["version"] == 0
+    assert stack.booking(first["booking_id"])["status"] == "held"
+
+    forget(stack)
+    free = stack.hold(other, ["S1"], "ben", Idempotency_Key=key)
+    assert stack.outcome(free.json()["bookingId"])["status"] == "held", "another user's key"
+
+
+def test_a_key_is_spent_whatever_came_of_it(stack):
+    (event, other), key = stack.create_events(2, 1), new_key()
+    lost = stack.outcome(
+        stack.hold(event, ["S9"], "anna", Idempotency_Key=key).json()["bookingId"])
+    assert lost["reason"] == "seat_not_found"
+    forget(stack)
+    again = stack.hold(other, ["S1"], "anna", Idempotency_Key=key)
+    assert stack.outcome(again.json()["bookingId"])["reason"] == "idempotency_key_reused"
+
+
+# --- commands ---------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("verb", ["confirm", "extend", "cancel", "delete"])
+def test_five_times_the_same_command_at_once_is_one(stack, verb):
+    event, key = stack.create_event(1), new_key()
+    booking_id = stack.held(event, ["S1"], "anna")["booking_id"]
+    answers = stack.each(lambda _: stack.command(booking_id, verb, "anna", Idempotency_Key=key),
+                         range(5), threads=5)
+    assert [a.status for a in answers] == [202] * 5
+    assert len({a.body for a in answers}) == 1, "the same answer each time"
+    entry = stack.decided(booking_id, answers[0].json()["commandId"])
+    assert entry["result"] == "done"
+    stack.outcome(stack.booked_id(event, "no-such-seat"))
+    assert stack.booking(booking_id)["version"] == 2
+
+
+def test_the_same_command_later_says_what_came_of_the_first(stack):
+    event, key = stack.create_event(1), new_key()
+    booking_id = stack.held(event, ["S1"], "anna")["booking_id"]
+    headers = {"Idempotency_Key": key, "Prefer": "wait=10"}
+    assert stack.command(booking_id, "extend", "anna", **headers).status == 200
+    stack.decision(booking_id, "cancel")
+    forget(stack)
+    again = stack.command(booking_id, "extend", "anna", **headers)
+    assert again.status == 200, "it was done, once"
+    assert (again.json()["status"], again.json()["extensions"]) == ("cancelled", 1)
+    assert again.json()["version"] == 3
+
+
+def test_without_a_key_each_command_is_one_of_its_own(stack):
+    event = stack.create_event(1)
+    booking_id = stack.held(event, ["S1"], "anna")["booking_id"]
+    results = [stack.decision(booking_id, "extend")["result"] for _ in range(2)]
+    assert results == ["done", "refused"]
+
+
+@pytest.mark.parametrize("verb, body", [
+    ("extend", None), ("cancel", None), ("delete", None), ("confirm", {"userId": "ben"}),
+    ("confirm", {"userId": "anna", "paymentReference": "p2"})])
+def test_the_same_key_for_another_command_is_refused(stack, verb, body):
+    event, key = stack.create_event(1), new_key()
+    booking_id = stack.held(event, ["S1"], "anna")["booking_id"]
+    user = None if body else "anna"
+    first = stack.command(booking_id, "confirm", "anna", {"paymentReference": "p1"},
+                          Idempotency_Key=key)
+    assert first.status == 202, first
+    refused(stack.command(booking_id, verb, user, body, Idempotency_Key=key))
+    stack.decided(booking_id, first.json()["commandId"])
+
+    forget(stack)  # then nobody can tell, but it has no second effect
+    again = stack.command(booking_id, verb, user, body, Idempotency_Key=key)
+    assert again.status == 202 and again.json()["commandId"] == first.json()["commandId"]
+    stack.outcome(stack.booked_id(event, "no-such-seat"))
+    found = stack.booking(booking_id)
+    assert (found["status"], found["version"], found["payment_reference"]) == ("confirmed", 2, "p1")
+
+
+def test_one_key_may_be_used_for_each_of_two_bookings(stack):
+    event, key = stack.create_event(2), new_key()
+    ids = [stack.held(event, [seat], "anna")["booking_id"] for seat in ("S1", "S2")]
+    answers = [stack.command(b, "confirm", "anna", Idempotency_Key=key) for b in ids]
+    assert [a.status for a in answers] == [202, 202]
+    assert len({a.json()["commandId"] for a in answers}) == 2
+    for booking_id in ids:
+        stack.wait_status(booking_id, "confirmed")
 
 
 def test_without_a_key_each_request_is_a_booking_of_its_own(stack):
