@@ -76,6 +76,76 @@ def test_versions_form_a_chain_and_the_seats_told_are_the_map(stack):
     assert messages[-1].data["counts"]["booked"] == 150
 
 
+def seats_told(message):
+    return [(s["seat_id"], s["status"]) for s in message.data["seats"]]
+
+
+def test_every_transition_is_told_with_the_counts_after_it(stack):
+    event = stack.create_event(4)
+    with EventSource(stack.gateway_port, event) as source:
+        def told(version):
+            """All that led to this version of the map: seats, then the last counts."""
+            messages = gather(source, version)
+            return (sorted(seat for m in messages for seat in seats_told(m)),
+                    messages[-1].data["counts"])
+
+        booking_id = stack.held(event, ["S2", "S3"], "anna")["booking_id"]
+        assert told(2) == ([("S2", "held"), ("S3", "held")],
+                           {"available": 2, "held": 2, "booked": 0, "blocked": 0})
+        stack.decision(booking_id, "confirm")
+        assert told(4) == ([("S2", "booked"), ("S3", "booked")],
+                           {"available": 2, "held": 0, "booked": 2, "blocked": 0})
+        stack.decision(booking_id, "cancel")
+        assert told(6) == ([("S2", "available"), ("S3", "available")],
+                           {"available": 4, "held": 0, "booked": 0, "blocked": 0})
+
+
+def test_a_hold_that_runs_out_is_told_although_nobody_asks(stack):
+    event = stack.create_event(2, hold_ttl_ms=500)
+    with EventSource(stack.gateway_port, event) as source:
+        stack.hold(event, ["S1"])
+        held, freed = gather(source, 2)
+    assert (seats_told(held), seats_told(freed)) == ([("S1", "held")], [("S1", "available")])
+    assert freed.data["counts"] == {"available": 2, "held": 0, "booked": 0, "blocked": 0}
+
+
+def test_a_refused_command_tells_nothing(stack):
+    event = stack.create_event(2)
+    with EventSource(stack.gateway_port, event) as source:
+        booking_id = stack.held(event, ["S1"], "anna", mode="book")["booking_id"]
+        gather(source, 1)
+        for verb, user in (("extend", "anna"), ("confirm", "anna"), ("cancel", "mallory")):
+            assert stack.decision(booking_id, verb, user)["result"] != "done"
+        stack.hold(event, ["S1", "S2"])  # all or none
+        stack.decision(booking_id, "cancel")
+        message = source.next(SOON)
+    assert (message.data["previous_version"], message.data["version"]) == (1, 2)
+    assert seats_told(message) == [("S1", "available")]
+
+
+def test_who_follows_the_messages_of_a_busy_hall_has_its_map(stack):
+    event = stack.create_event(60, hold_ttl_ms=700)
+    with EventSource(stack.gateway_port, event) as source:
+        def life(n):
+            answer = stack.hold(event, [f"S{n}", f"S{n % 60 + 1}"])
+            booking_id = answer.json()["bookingId"]
+            verb = (None, "confirm", "extend", "cancel")[n % 4]
+            if verb:
+                stack.command(booking_id, verb)
+            return booking_id
+
+        ids = stack.each(life, range(1, 61))
+        stack.wait_settled(ids, 20)
+        wait_for(lambda: stack.seat_map(event)["counts"]["held"] == 0, 20, "no hold is left")
+        final = stack.seat_map(event)
+        messages = gather(source, final["version"])
+    told = {s["seat_id"]: s["status"] for m in messages for s in m.data["seats"]}
+    for seat in final["seats"]:
+        assert told.get(seat["seat_id"], "available") == seat["status"]
+    assert messages[-1].data["counts"] == final["counts"]
+    assert final["counts"]["booked"] > 0
+
+
 def test_a_rejection_changes_no_map_and_tells_nothing(stack):
     event = stack.create_event(2)
     with EventSource(stack.gateway_port, event) as source:
