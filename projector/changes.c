@@ -20,12 +20,24 @@ enum column {
 	COLUMN_BOOKING_VERSION,
 	COLUMN_EVENT_ID,
 	COLUMN_USER_ID,
+	COLUMN_MODE,
+	COLUMN_BOOKING_SEATS,
 	COLUMN_STATUS,
 	COLUMN_REASON,
-	COLUMN_BOOKING_SEATS,
 	COLUMN_SEATS_LOST,
+	COLUMN_PRICES,
+	COLUMN_TOTAL,
+	COLUMN_CURRENCY,
+	COLUMN_PAYMENT,
+	COLUMN_EXTENSIONS,
 	COLUMN_REQUESTED_MS,
 	COLUMN_DECIDED_MS,
+	COLUMN_EXPIRES_MS,
+	COLUMN_COMMAND,
+	COLUMN_COMMAND_ID,
+	COLUMN_ACTOR,
+	COLUMN_RESULT,
+	COLUMN_REFUSAL,
 	COLUMN_SEAT_COUNT,
 	COLUMN_SEAT_IDS,
 	COLUMN_SEAT_POSITIONS,
@@ -44,6 +56,16 @@ struct seat_arrays {
 static int64_t number_at(const PGresult *res, int row, int column)
 {
 	return strtoll(PQgetvalue(res, row, column), NULL, 10);
+}
+
+static int64_t number_or_none(const PGresult *res, int row, int column)
+{
+	return PQgetisnull(res, row, column) ? NUMBER_NONE : number_at(res, row, column);
+}
+
+static const char *text_at(const PGresult *res, int row, int column)
+{
+	return PQgetisnull(res, row, column) ? NULL : PQgetvalue(res, row, column);
 }
 
 int log_position_compare(const struct log_position *a, const struct log_position *b)
@@ -91,22 +113,47 @@ static bool next_seat(struct seat_arrays *arrays, struct log_seat *ret)
 }
 
 /* The texts stay where they are, in the result. */
+static struct booking_values booking_at(const PGresult *res, int i)
+{
+	return (struct booking_values){
+		.booking_id = text_at(res, i, COLUMN_BOOKING_ID),
+		.version = number_at(res, i, COLUMN_BOOKING_VERSION),
+		.event_id = text_at(res, i, COLUMN_EVENT_ID),
+		.user_id = text_at(res, i, COLUMN_USER_ID),
+		.mode = text_at(res, i, COLUMN_MODE),
+		.seats = text_at(res, i, COLUMN_BOOKING_SEATS),
+		.status = text_at(res, i, COLUMN_STATUS),
+		.reason = text_at(res, i, COLUMN_REASON),
+		.seats_lost = text_at(res, i, COLUMN_SEATS_LOST),
+		.prices = text_at(res, i, COLUMN_PRICES),
+		.total_minor = number_or_none(res, i, COLUMN_TOTAL),
+		.currency = text_at(res, i, COLUMN_CURRENCY),
+		.payment_reference = text_at(res, i, COLUMN_PAYMENT),
+		.extensions = number_at(res, i, COLUMN_EXTENSIONS),
+		.requested_at_ms = number_at(res, i, COLUMN_REQUESTED_MS),
+		.decided_at_ms = number_at(res, i, COLUMN_DECIDED_MS),
+		.expires_at_ms = number_or_none(res, i, COLUMN_EXPIRES_MS),
+	};
+}
+
 static void read_row(const PGresult *res, int i, struct log_row *ret)
 {
 	*ret = (struct log_row){
 		.xid = strtoull(PQgetvalue(res, i, COLUMN_XID), NULL, 10),
 		.seq = number_at(res, i, COLUMN_SEQ),
-		.booking_id = PQgetvalue(res, i, COLUMN_BOOKING_ID),
-		.booking_version = number_at(res, i, COLUMN_BOOKING_VERSION),
-		.event_id = PQgetvalue(res, i, COLUMN_EVENT_ID),
-		.user_id = PQgetvalue(res, i, COLUMN_USER_ID),
-		.status = PQgetvalue(res, i, COLUMN_STATUS),
-		.reason = PQgetisnull(res, i, COLUMN_REASON) ? NULL
-							     : PQgetvalue(res, i, COLUMN_REASON),
-		.booking_seats = PQgetvalue(res, i, COLUMN_BOOKING_SEATS),
-		.seats_lost = PQgetvalue(res, i, COLUMN_SEATS_LOST),
-		.requested_at_ms = number_at(res, i, COLUMN_REQUESTED_MS),
-		.decided_at_ms = number_at(res, i, COLUMN_DECIDED_MS),
+		.booking = booking_at(res, i),
+		.is_done = PQgetisnull(res, i, COLUMN_REFUSAL),
+	};
+	ret->decision = (struct decision){
+		.version = ret->booking.version,
+		.at_ms = ret->booking.decided_at_ms,
+		.status = ret->booking.status,
+		.command = text_at(res, i, COLUMN_COMMAND),
+		.command_id = text_at(res, i, COLUMN_COMMAND_ID),
+		.actor = text_at(res, i, COLUMN_ACTOR),
+		.result = text_at(res, i, COLUMN_RESULT),
+		.reason = ret->is_done ? ret->booking.reason : text_at(res, i, COLUMN_REFUSAL),
+		.expires_at_ms = ret->booking.expires_at_ms,
 	};
 }
 

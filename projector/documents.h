@@ -3,7 +3,7 @@
  *
  * What is written from the log, what a rebuild writes and what a verification expects are made
  * here.
- * Units    times are BSON dates; versions int64; counts, numbers and positions int32.
+ * Units    times are BSON dates; versions and prices int64; counts, numbers and positions int32.
  * Source   lib/PROTOCOL.md, "The read model (MongoDB)".
  */
 #pragma once
@@ -11,26 +11,16 @@
 #include "fold.h"
 #include "mongo.h"
 
-#define DOCUMENTS_EVENTS "events"
+/* Numbers what is below: a read model of another shape is rebuilt. */
+#define DOCUMENTS_SHAPE 2
+
+#define DOCUMENTS_EVENTS    "events"
 #define DOCUMENTS_SEAT_MAPS "seat_maps"
-#define DOCUMENTS_BOOKINGS "bookings"
-#define DOCUMENTS_STATE "projector_state"
+#define DOCUMENTS_BOOKINGS  "bookings"
+#define DOCUMENTS_STATE     "projector_state"
 
-#define BLOCK_ID_BYTES_MAX (IDENT_BYTES_MAX + 5) /* "<event>/0042" */
-
-/* A booking, from the log or from its table; array literals as PostgreSQL writes them. */
-struct booking_values {
-	const char *booking_id;
-	int64_t version;
-	const char *event_id;
-	const char *user_id;
-	const char *status;
-	const char *reason; /* NULL: none */
-	const char *seats;
-	const char *seats_lost;
-	int64_t requested_at_ms;
-	int64_t decided_at_ms;
-};
+#define BLOCK_ID_BYTES_MAX    (IDENT_BYTES_MAX + 5) /* "<event>/0042" */
+#define HISTORY_KEY_BYTES_MAX 32                    /* "history.2147483647" and its NUL */
 
 struct event_values {
 	const char *event_id;
@@ -39,6 +29,12 @@ struct event_values {
 	int64_t starts_at_ms;
 	const char *venue;
 	const char *currency;
+	int64_t hold_ttl_ms;
+	int64_t hold_extensions_max;
+	int64_t seats_per_user_max; /* or NUMBER_NONE, like the three times */
+	int64_t sales_open_at_ms;
+	int64_t sales_close_at_ms;
+	int64_t cancelled_at_ms;
 	int64_t event_version;
 	struct map_sums sums;
 	int64_t seats_total;
@@ -63,10 +59,13 @@ void document_block_id(const char *event_id, int32_t block, char ret[static BLOC
 /* Appends {available, held, booked, blocked} as `counts`. */
 void document_append_counts(bson_t *doc, const int64_t counts[static SEAT_STATUS_COUNT]);
 
-/* All fields but _id. */
-void document_append_booking(bson_t *doc, const struct booking_values *booking);
+/* "history.<version>" */
+void document_history_key(int64_t version, char ret[static HISTORY_KEY_BYTES_MAX]);
+void document_append_decision(bson_t *doc, const char *key, const struct decision *decision);
+/* What a decision may change of a booking, but decided_at and the history. */
+void document_append_booking_state(bson_t *doc, const struct booking_values *booking);
 bson_t *document_booking(const struct booking_values *booking);
 bson_t *document_event(const struct event_values *event);
 /* seats in the order of their index; a position without a seat is null. */
 bson_t *document_block(const char *event_id, int32_t block, const struct seat_values *seats,
-                       size_t count);
+		       size_t count);

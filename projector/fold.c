@@ -1,7 +1,6 @@
 #include "fold.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,14 +30,14 @@ static int compare_seats(const void *left, const void *right)
 	return order ? order : compare_numbers(b->version, a->version);
 }
 
-/* By booking; of one booking the newest first. */
-static int compare_bookings(const void *left, const void *right)
+/* By booking; of one booking the oldest first. */
+static int compare_rows(const void *left, const void *right)
 {
-	const struct log_row *const a = *(const struct log_row *const *)left;
-	const struct log_row *const b = *(const struct log_row *const *)right;
+	const struct booking_values *const a = &(*(const struct log_row *const *)left)->booking;
+	const struct booking_values *const b = &(*(const struct log_row *const *)right)->booking;
 
 	const int order = strcmp(a->booking_id, b->booking_id);
-	return order ? order : compare_numbers(b->booking_version, a->booking_version);
+	return order ? order : compare_numbers(a->version, b->version);
 }
 
 static struct seat_change change_of(const struct log_row *row, const struct log_seat *seat)
@@ -46,13 +45,13 @@ static struct seat_change change_of(const struct log_row *row, const struct log_
 	const bool is_owned = seat->status == SEAT_HELD || seat->status == SEAT_BOOKED;
 
 	return (struct seat_change){
-		.event_id = row->event_id,
+		.event_id = row->booking.event_id,
 		.seat_id = seat->seat_id,
 		.block = seat->position / BLOCK_SEATS,
 		.index = seat->position % BLOCK_SEATS,
 		.status = seat->status,
-		.user_id = is_owned ? row->user_id : NULL,
-		.booking_id = is_owned ? row->booking_id : NULL,
+		.user_id = is_owned ? row->booking.user_id : NULL,
+		.booking_id = is_owned ? row->booking.booking_id : NULL,
 		.version = seat->version,
 	};
 }
@@ -117,20 +116,44 @@ static void group_events(struct fold *fold)
 	}
 }
 
-static void fold_bookings(const struct log_row *rows, size_t count, struct fold *fold)
+static bool is_same_booking(const struct log_row *a, const struct log_row *b)
 {
-	const struct log_row **const bookings = allocate(count, sizeof(*bookings));
+	return strcmp(a->booking.booking_id, b->booking.booking_id) == 0;
+}
+
+static void fold_rows(const struct log_row *rows, size_t count, struct fold *fold)
+{
+	fold->rows = allocate(count, sizeof(const struct log_row *));
 	for (size_t i = 0; i < count; i++)
-		bookings[i] = &rows[i];
-	qsort(bookings, count, sizeof(*bookings), compare_bookings);
+		fold->rows[i] = &rows[i];
+	qsort(fold->rows, count, sizeof(*fold->rows), compare_rows);
 
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++)
-		if (kept == 0 ||
-		    strcmp(bookings[kept - 1]->booking_id, bookings[i]->booking_id) != 0)
-			bookings[kept++] = bookings[i];
-	fold->bookings = bookings;
-	fold->booking_count = kept;
+		if (kept == 0 || compare_rows(&fold->rows[kept - 1], &fold->rows[i]) != 0)
+			fold->rows[kept++] = fold->rows[i];
+	fold->row_count = kept;
+}
+
+static void group_bookings(struct fold *fold)
+{
+	fold->bookings = allocate(fold->row_count, sizeof(*fold->bookings));
+	for (size_t i = 0; i < fold->row_count; i++) {
+		const struct log_row *const row = fold->rows[i];
+		struct booking_change *last =
+			fold->booking_count ? &fold->bookings[fold->booking_count - 1] : NULL;
+
+		if (!last || !is_same_booking(last->newest, row)) {
+			last = &fold->bookings[fold->booking_count++];
+			*last = (struct booking_change){ .first = i, .newest = row };
+		}
+		if (row->booking.version - last->newest->booking.version > 1)
+			last->has_gap = true;
+		last->newest = row;
+		if (row->is_done || row->booking.version == 1)
+			last->decided = row;
+		last->count++;
+	}
 }
 
 void fold_batch(const struct log_row *rows, size_t count, struct fold *ret)
@@ -141,7 +164,8 @@ void fold_batch(const struct log_row *rows, size_t count, struct fold *ret)
 	fold_seats(rows, count, ret);
 	group_blocks(ret);
 	group_events(ret);
-	fold_bookings(rows, count, ret);
+	fold_rows(rows, count, ret);
+	group_bookings(ret);
 }
 
 void fold_done(struct fold *fold)
@@ -149,6 +173,7 @@ void fold_done(struct fold *fold)
 	free(fold->seats);
 	free(fold->blocks);
 	free(fold->events);
+	free(fold->rows);
 	free(fold->bookings);
 	*fold = (struct fold){ 0 };
 }

@@ -1,5 +1,6 @@
 /*
- * fold - what a batch of log rows comes to: the newest state of each seat, and of each booking.
+ * fold - what a batch of log rows comes to: the newest state of each seat, and of each booking the
+ * newest state and all decisions.
  *
  * Pure: values in, values out. The log is read in the order of transaction ids, which is not the
  * order in which transactions committed, so versions decide and the order of the rows does not
@@ -12,6 +13,7 @@
 #include "ident.h"
 #include "seat_status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,22 +29,66 @@ struct log_seat {
 	int64_t version;
 };
 
-/* One transition of a booking. Arrays of texts are PostgreSQL array literals. */
+/* SQL NULL, where a number or a time may be absent. */
+#define NUMBER_NONE INT64_MIN
+
+/* One entry of a booking's history: what was decided about it. NULL: absent. */
+struct decision {
+	int64_t version; /* of the booking, after it */
+	int64_t at_ms;
+	const char *status;
+	const char *command; /* NULL: its hold ran out */
+	const char *command_id;
+	const char *actor;
+	const char *result; /* "done", "unchanged", "refused" */
+	const char *reason; /* why not done; if done, why the status is what it is */
+	int64_t expires_at_ms;
+};
+
+/* A booking as it stands. Arrays of texts and numbers are PostgreSQL array literals. */
+struct booking_values {
+	const char *booking_id;
+	int64_t version;
+	const char *event_id; /* NULL, like user_id and mode: it was never made */
+	const char *user_id;
+	const char *mode;
+	const char *seats;
+	const char *status;
+	const char *reason; /* NULL: none */
+	const char *seats_lost;
+	const char *prices;
+	int64_t total_minor;  /* or NUMBER_NONE */
+	const char *currency; /* NULL: not priced */
+	const char *payment_reference;
+	int64_t extensions;
+	int64_t requested_at_ms;
+	int64_t decided_at_ms;          /* when the status was decided */
+	int64_t expires_at_ms;          /* or NUMBER_NONE */
+	const struct decision *history; /* the newest HISTORY_MAX, oldest first */
+	size_t history_count;
+};
+
+/* The newest decisions that a booking's document keeps. */
+#define HISTORY_MAX 100
+
+/* A decision about a booking, and the booking after it, as if it had been done at decided_at_ms. */
 struct log_row {
 	uint64_t xid;
 	int64_t seq;
-	const char *booking_id;
-	int64_t booking_version;
-	const char *event_id;
-	const char *user_id;
-	const char *status;
-	const char *reason; /* NULL: none */
-	const char *booking_seats;
-	const char *seats_lost;
-	int64_t requested_at_ms;
-	int64_t decided_at_ms;
+	struct booking_values booking; /* without history */
+	struct decision decision;
+	bool is_done;
 	const struct log_seat *seats;
 	size_t seat_count;
+};
+
+/* Rows first .. first + count - 1 of fold.rows are of one booking, oldest first, none twice. */
+struct booking_change {
+	size_t first;
+	size_t count;
+	const struct log_row *newest;  /* how the booking is now, but for decided_at_ms */
+	const struct log_row *decided; /* the newest that was done, or the first version; or NULL */
+	bool has_gap;                  /* a version between them is missing */
 };
 
 struct seat_change {
@@ -78,7 +124,9 @@ struct fold {
 	size_t block_count;
 	struct event_change *events; /* those with a seat in the batch */
 	size_t event_count;
-	const struct log_row **bookings; /* one a booking, ordered by booking id */
+	const struct log_row **rows; /* ordered by booking id and version */
+	size_t row_count;
+	struct booking_change *bookings; /* ordered by booking id */
 	size_t booking_count;
 };
 

@@ -39,6 +39,12 @@ static void write_tail(struct strbuf *out, const struct map_sums *sums)
 	strbuf_add_text(out, "}}");
 }
 
+void live_message_version(const char *event_id, const struct map_sums *sums, struct strbuf *out)
+{
+	write_head(out, event_id, sums->version);
+	write_tail(out, sums);
+}
+
 static void write_moves(struct live_cursor *cursor, const struct fold *fold,
 			const struct store_result *result, size_t end, struct strbuf *out)
 {
@@ -72,8 +78,7 @@ bool live_message_next(struct live_cursor *cursor, const struct fold *fold,
 		return false;
 
 	if (!move->is_exact) {
-		write_head(out, change->event_id, move->after.version);
-		write_tail(out, &move->after);
+		live_message_version(change->event_id, &move->after, out);
 		cursor->is_done = true;
 		return true;
 	}

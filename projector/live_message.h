@@ -15,6 +15,9 @@
 #define LIVE_SEATS_MAX 1000
 #define LIVE_MESSAGE_BYTES_MAX (256u << 10)
 
+/* The message that only says which version is current. */
+void live_message_version(const char *event_id, const struct map_sums *sums, struct strbuf *out);
+
 struct live_cursor {
 	size_t next;          /* of fold.seats */
 	struct map_sums sums; /* before the next message */

@@ -155,25 +155,27 @@ static err_code write_whole(struct pg *pg, struct mongo *mongo, const struct eve
 	return code;
 }
 
-err_code maps_write_event(struct pg *pg, struct mongo *mongo, const char *event_id,
-			  bool *ret_exists, struct err *err)
+err_code maps_write_event(const struct maps *maps, const char *event_id, bool *ret_exists,
+			  struct err *err)
 {
 	_cleanup_free_ int64_t *versions = NULL;
-	err_code code = read_versions(mongo, event_id, &versions, err);
+	err_code code = read_versions(maps->mongo, event_id, &versions, err);
 	if (code != ERR_OK)
 		return code;
 
 	struct write_model model;
-	code = write_model_begin(pg, &model, err);
+	code = write_model_begin(maps->pg, &model, err);
 	if (code != ERR_OK)
 		return code;
 	_cleanup_(PQclearp) PGresult *events = NULL;
-	code = write_model_event(pg, event_id, &events, err);
+	code = write_model_event(maps->pg, event_id, &events, err);
 	if (code == ERR_OK && PQntuples(events) == 1) {
 		const struct event_values event = write_model_event_at(events, 0);
-		code = write_whole(pg, mongo, &event, versions, err);
+		code = write_whole(maps->pg, maps->mongo, &event, versions, err);
+		if (code == ERR_OK && maps->on_event)
+			maps->on_event(maps->ctx, &event);
 	}
-	pg_rollback(pg);
+	pg_rollback(maps->pg);
 	if (code == ERR_OK)
 		*ret_exists = PQntuples(events) == 1;
 	return code;
@@ -237,27 +239,27 @@ static err_code read_known(struct mongo *mongo, const PGresult *page, bool *know
 }
 
 /* What is done with an event that MongoDB lacks; *count grows by those that it concerns. */
-typedef err_code handle_unknown(struct pg *pg, struct mongo *mongo, const char *event_id,
-				int64_t *count, struct err *err);
+typedef err_code handle_unknown(const struct maps *maps, const char *event_id, int64_t *count,
+				struct err *err);
 
-static err_code each_unknown(struct pg *pg, struct mongo *mongo, handle_unknown *handle,
-			     int64_t *count, struct err *err)
+static err_code each_unknown(const struct maps *maps, handle_unknown *handle, int64_t *count,
+			     struct err *err)
 {
 	char after[IDENT_BYTES_MAX] = "";
 
 	for (int rows = EVENT_VERSIONS_PAGE; rows == EVENT_VERSIONS_PAGE;) {
 		bool known[EVENT_VERSIONS_PAGE] = { false };
 		_cleanup_(PQclearp) PGresult *page = NULL;
-		err_code code = write_model_event_versions(pg, after, &page, err);
+		err_code code = write_model_event_versions(maps->pg, after, &page, err);
 		if (code == ERR_OK)
-			code = read_known(mongo, page, known, err);
+			code = read_known(maps->mongo, page, known, err);
 		if (code != ERR_OK)
 			return code;
 
 		rows = PQntuples(page);
 		for (int i = 0; i < rows && code == ERR_OK; i++)
 			if (!known[i])
-				code = handle(pg, mongo, PQgetvalue(page, i, 0), count, err);
+				code = handle(maps, PQgetvalue(page, i, 0), count, err);
 		if (code != ERR_OK)
 			return code;
 		if (rows > 0)
@@ -266,21 +268,20 @@ static err_code each_unknown(struct pg *pg, struct mongo *mongo, handle_unknown 
 	return ERR_OK;
 }
 
-static err_code write_unknown(struct pg *pg, struct mongo *mongo, const char *event_id,
-			      int64_t *count, struct err *err)
+static err_code write_unknown(const struct maps *maps, const char *event_id, int64_t *count,
+			      struct err *err)
 {
 	bool exists = false;
-	const err_code code = maps_write_event(pg, mongo, event_id, &exists, err);
+	const err_code code = maps_write_event(maps, event_id, &exists, err);
 
 	*count += code == ERR_OK && exists;
 	return code;
 }
 
-static err_code count_unknown(struct pg *pg, struct mongo *mongo, const char *event_id,
-			      int64_t *count, struct err *err)
+static err_code count_unknown(const struct maps *maps, const char *event_id, int64_t *count,
+			      struct err *err)
 {
-	(void)pg;
-	(void)mongo;
+	(void)maps;
 	(void)event_id;
 	(void)err;
 
@@ -288,22 +289,21 @@ static err_code count_unknown(struct pg *pg, struct mongo *mongo, const char *ev
 	return ERR_OK;
 }
 
-err_code maps_lack_events(struct pg *pg, struct mongo *mongo, bool *ret_lack, struct err *err)
+err_code maps_lack_events(const struct maps *maps, bool *ret_lack, struct err *err)
 {
 	int64_t count = 0;
 
-	const err_code code = each_unknown(pg, mongo, count_unknown, &count, err);
+	const err_code code = each_unknown(maps, count_unknown, &count, err);
 	if (code == ERR_OK)
 		*ret_lack = count > 0;
 	return code;
 }
 
-err_code maps_write_new_events(struct pg *pg, struct mongo *mongo, int64_t *ret_written,
-			       struct err *err)
+err_code maps_write_new_events(const struct maps *maps, int64_t *ret_written, struct err *err)
 {
 	int64_t count = 0;
 
-	const err_code code = each_unknown(pg, mongo, write_unknown, &count, err);
+	const err_code code = each_unknown(maps, write_unknown, &count, err);
 	if (code == ERR_OK)
 		*ret_written = count;
 	return code;

@@ -1,5 +1,6 @@
 #include "projector.h"
 
+#include "bookings.h"
 #include "changes.h"
 #include "clock.h"
 #include "fault.h"
@@ -22,6 +23,9 @@
 #define BACKOFF_LAST_MS  2000
 #define WAIT_SLICE_MS    50 /* how soon a stop is noticed */
 #define TAKE_OVER_MS     10000
+/* How long a turn, or the command --rebuild at its end, tells events what they are owed. */
+#define OWED_MS_MAX        200
+#define OWED_AT_END_MS_MAX 5000
 /* A rebuild writes to MongoDB between its statements. */
 #define IDLE_IN_TRANSACTION_MS 60000
 #define MONGO_ANSWER_FACTOR    3
@@ -167,12 +171,38 @@ static void step_down(struct projector *projector)
 	set_active(projector, false);
 }
 
+/* What is written whole may be ahead of what subscribers were told. */
+static void owe_event(void *ctx, const struct event_values *event)
+{
+	struct projector *const projector = ctx;
+
+	if (event->sums.version > 0)
+		publish_owe(projector->publish, event->event_id, &event->sums);
+}
+
+static void tell_owed(struct projector *projector, int64_t ms_max)
+{
+	struct publish_counts counts;
+
+	publish_owed(projector->publish, ms_max, &counts);
+	projector_metrics_published(&projector->metrics, &counts);
+}
+
+static struct maps maps_of(struct projector *projector)
+{
+	return (struct maps){ .pg = projector->pg,
+			      .mongo = projector->mongo,
+			      .on_event = owe_event,
+			      .ctx = projector };
+}
+
 static err_code rebuild(struct projector *projector, struct rebuild_result *ret, struct err *err)
 {
 	const struct rebuild rebuild = { .pg = projector->pg,
 					 .mongo = projector->mongo,
 					 .term = projector->term,
 					 .should_stop = should_stop,
+					 .on_event = owe_event,
 					 .ctx = projector };
 	const int64_t start_ms = clock_monotonic_ms();
 
@@ -193,8 +223,8 @@ static err_code rebuild(struct projector *projector, struct rebuild_result *ret,
  */
 static bool needs_rebuild(const struct read_model_state *state, const struct write_model *model)
 {
-	return state->is_rebuilding || strcmp(state->ledger_id, model->ledger_id) != 0 ||
-	       state->position.xid > model->xmin;
+	return state->is_rebuilding || state->shape != DOCUMENTS_SHAPE ||
+	       strcmp(state->ledger_id, model->ledger_id) != 0 || state->position.xid > model->xmin;
 }
 
 static err_code begin_term(struct projector *projector, struct read_model_state *ret,
@@ -265,6 +295,8 @@ err_code projector_rebuild(struct projector *projector, struct rebuild_result *r
 		code = begin_term(projector, &state, err);
 	if (code == ERR_OK)
 		code = rebuild(projector, ret, err);
+	if (code == ERR_OK)
+		tell_owed(projector, OWED_AT_END_MS_MAX);
 	pg_drop(projector->pg); /* Gives the lead back. */
 	return code;
 }
@@ -280,7 +312,8 @@ static err_code check_events(struct projector *projector, struct err *err)
 	if (code != ERR_OK || strcmp(fingerprint, projector->fingerprint) == 0)
 		return code;
 
-	code = maps_write_new_events(projector->pg, projector->mongo, &written, err);
+	const struct maps maps = maps_of(projector);
+	code = maps_write_new_events(&maps, &written, err);
 	if (code != ERR_OK)
 		return code;
 	memcpy(projector->fingerprint, fingerprint, sizeof(fingerprint));
@@ -336,8 +369,8 @@ static err_code write_missing_map(struct projector *projector, struct store_resu
 	memcpy(event_id, result->missing_event, sizeof(event_id));
 
 	bool exists = false;
-	const err_code code =
-		maps_write_event(projector->pg, projector->mongo, event_id, &exists, err);
+	const struct maps maps = maps_of(projector);
+	const err_code code = maps_write_event(&maps, event_id, &exists, err);
 	log_info("missing_map_written", LOG_STR("event_id", event_id), LOG_BOOL("exists", exists));
 	return code;
 }
@@ -359,6 +392,24 @@ static err_code write_blocks(struct projector *projector, const struct fold *fol
 	return err_set(err, ERR_INTERNAL, "a seat is missing although missing ones are skipped");
 }
 
+static err_code write_bookings(struct projector *projector, const struct fold *fold,
+			       struct err *err)
+{
+	struct bookings_result result;
+
+	const err_code code = bookings_write(projector->pg, projector->mongo, fold, &result, err);
+	if (mongo_said(projector, code) != ERR_OK) {
+		store_forget(projector->store);
+		return code;
+	}
+	projector_metrics_bookings(&projector->metrics, &result);
+	if (result.rewritten > 0)
+		log_warn("bookings_rewritten", LOG_INT("bookings", result.rewritten));
+	if (result.unknown > 0)
+		log_warn("bookings_not_in_postgresql", LOG_INT("bookings", result.unknown));
+	return ERR_OK;
+}
+
 static err_code write_batch(struct projector *projector, const struct fold *fold,
 			    struct store_result *result, int64_t *since_us, struct err *err)
 {
@@ -368,7 +419,7 @@ static err_code write_batch(struct projector *projector, const struct fold *fold
 	FAULT_POINT("projector_after_blocks");
 	end_step(projector, STEP_BLOCKS, since_us);
 
-	code = mongo_said(projector, store_write_bookings(projector->store, fold, result, err));
+	code = write_bookings(projector, fold, err);
 	if (code != ERR_OK)
 		return code;
 	FAULT_POINT("projector_after_bookings");
@@ -382,36 +433,13 @@ static err_code write_batch(struct projector *projector, const struct fold *fold
 	return ERR_OK;
 }
 
-static void count_batch(struct projector *projector, const struct log_batch *batch,
-			const struct store_result *result)
-{
-	const struct projector_metrics *const metrics = &projector->metrics;
-	int64_t newest_ms = 0;
-
-	for (size_t i = 0; i < batch->count; i++)
-		if (batch->rows[i].decided_at_ms > newest_ms)
-			newest_ms = batch->rows[i].decided_at_ms;
-	metric_observe(metrics->batch_rows, (double)batch->count);
-	metric_observe(metrics->delay_seconds, (double)(clock_wall_ms() - newest_ms) / 1000);
-	metric_add(metrics->rows, (int64_t)batch->count);
-	metric_add(metrics->seats, result->seats_moved);
-	metric_add(metrics->written_blocks, result->blocks_written);
-	metric_add(metrics->written_bookings, result->bookings_written);
-	metric_add(metrics->written_events, result->events_written);
-	metric_add(metrics->stale, result->stale);
-	metric_add(metrics->skipped, result->blocks_skipped);
-	if (result->blocks_skipped > 0)
-		log_warn("seats_not_in_map", LOG_INT("blocks", result->blocks_skipped));
-}
-
 static void tell_live(struct projector *projector, const struct fold *fold,
 		      const struct store_result *result)
 {
 	struct publish_counts counts;
 
 	publish_batch(projector->publish, fold, result, &counts);
-	metric_add(projector->metrics.published, counts.published);
-	metric_add(projector->metrics.publish_failures, counts.failed);
+	projector_metrics_published(&projector->metrics, &counts);
 }
 
 /*
@@ -431,7 +459,9 @@ static err_code apply(struct projector *projector, const struct log_batch *batch
 	err_code code = write_batch(projector, &fold, &result, since_us, err);
 	if (code != ERR_OK)
 		return code;
-	count_batch(projector, batch, &result);
+	projector_metrics_batch(&projector->metrics, batch, &result);
+	if (result.blocks_skipped > 0)
+		log_warn("seats_not_in_map", LOG_INT("blocks", result.blocks_skipped));
 	tell_live(projector, &fold, &result);
 	end_step(projector, STEP_PUBLISH, since_us);
 
@@ -456,12 +486,13 @@ static int64_t next_wait_ms(struct projector *projector)
 
 static err_code follow(struct projector *projector, int64_t *ret_wait_ms, struct err *err)
 {
-	int64_t since_us = clock_monotonic_us();
 	_cleanup_(log_batch_done) struct log_batch batch = { 0 };
+	tell_owed(projector, OWED_MS_MAX);
 
 	err_code code = check(projector, err);
 	if (code != ERR_OK)
 		return code;
+	int64_t since_us = clock_monotonic_us();
 	code = changes_read(projector->pg, &projector->position, projector->config->batch_max,
 			    &batch, err);
 	if (code != ERR_OK)

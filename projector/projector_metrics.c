@@ -1,6 +1,9 @@
 #include "projector_metrics.h"
 
-#define PREFIX "seatline_projector_"
+#include "clock.h"
+
+#define PREFIX        "seatline_projector_"
+#define OUTBOX_PREFIX "seatline_outbox_"
 
 static void add_steps(struct projector_metrics *ret, struct metrics *metrics)
 {
@@ -64,4 +67,60 @@ void projector_metrics_init(struct projector_metrics *ret, struct metrics *metri
 					    "Times the whole read model was written anew.");
 	ret->failures = metrics_add_counter(metrics, PREFIX "failures_total", NULL,
 					    "Turns cut short by a server that was away.");
+}
+
+void outbox_metrics_init(struct outbox_metrics *ret, struct metrics *metrics)
+{
+	ret->active =
+		metrics_add_gauge(metrics, OUTBOX_PREFIX "active", NULL,
+				  "1 while this projector is the one that tells Kafka the log.");
+	ret->lag_seconds =
+		metrics_add_gauge(metrics, OUTBOX_PREFIX "lag_seconds", NULL,
+				  "Age of the oldest log row not told; 0: none, or not active.");
+	ret->lag_rows =
+		metrics_add_gauge(metrics, OUTBOX_PREFIX "lag_rows", NULL,
+				  "Log rows not told, counted up to 100000; 0 when not active.");
+	ret->batch_rows =
+		metrics_add_histogram(metrics, OUTBOX_PREFIX "batch_rows", NULL,
+				      "Log rows told at once.", METRIC_SIZES, METRIC_SIZES_COUNT);
+	ret->send_seconds =
+		metrics_add_histogram(metrics, OUTBOX_PREFIX "send_seconds", NULL,
+				      "From sending a batch to the last acknowledgement.",
+				      METRIC_SECONDS, METRIC_SECONDS_COUNT);
+	ret->published = metrics_add_counter(metrics, OUTBOX_PREFIX "published_total", NULL,
+					     "Booking events that Kafka acknowledged.");
+	ret->failures = metrics_add_counter(metrics, OUTBOX_PREFIX "failures_total", NULL,
+					    "Turns cut short by a server that was away.");
+}
+
+void projector_metrics_batch(const struct projector_metrics *metrics, const struct log_batch *batch,
+			     const struct store_result *result)
+{
+	int64_t newest_ms = 0;
+
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->rows[i].decision.at_ms > newest_ms)
+			newest_ms = batch->rows[i].decision.at_ms;
+	metric_observe(metrics->batch_rows, (double)batch->count);
+	metric_observe(metrics->delay_seconds, (double)(clock_wall_ms() - newest_ms) / 1000);
+	metric_add(metrics->rows, (int64_t)batch->count);
+	metric_add(metrics->seats, result->seats_moved);
+	metric_add(metrics->written_blocks, result->blocks_written);
+	metric_add(metrics->written_events, result->events_written);
+	metric_add(metrics->stale, result->stale);
+	metric_add(metrics->skipped, result->blocks_skipped);
+}
+
+void projector_metrics_bookings(const struct projector_metrics *metrics,
+				const struct bookings_result *result)
+{
+	metric_add(metrics->written_bookings, result->written);
+	metric_add(metrics->stale, result->stale);
+}
+
+void projector_metrics_published(const struct projector_metrics *metrics,
+				 const struct publish_counts *counts)
+{
+	metric_add(metrics->published, counts->published);
+	metric_add(metrics->publish_failures, counts->failed);
 }

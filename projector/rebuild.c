@@ -1,5 +1,6 @@
 #include "rebuild.h"
 
+#include "booking_page.h"
 #include "bulk.h"
 #include "state.h"
 #include "write_model.h"
@@ -176,6 +177,8 @@ static err_code rewrite_events(struct rewrite *rewrite, struct err *err)
 			const struct event_values event = write_model_event_at(page, i);
 			_cleanup_(bson_destroyp) bson_t *doc = document_event(&event);
 			code = rewrite_add(rewrite, event.event_id, doc, err);
+			if (code == ERR_OK && rewrite->rebuild->on_event)
+				rewrite->rebuild->on_event(rewrite->rebuild->ctx, &event);
 			(void)snprintf(after, sizeof(after), "%s", event.event_id);
 		}
 		if (code != ERR_OK)
@@ -186,19 +189,14 @@ static err_code rewrite_events(struct rewrite *rewrite, struct err *err)
 
 static err_code rewrite_bookings(struct rewrite *rewrite, struct err *err)
 {
-	char after[ID_BYTES_MAX] = BOOKINGS_BEGIN;
+	_cleanup_(booking_page_done) struct booking_page page = { .last = BOOKING_PAGE_BEGIN };
 
-	for (int count = BOOKINGS_PAGE; count == BOOKINGS_PAGE;) {
-		_cleanup_(PQclearp) PGresult *page = NULL;
-		err_code code = write_model_bookings(rewrite->rebuild->pg, after, &page, err);
-		if (code != ERR_OK)
-			return code;
-		count = PQntuples(page);
-		for (int i = 0; i < count && code == ERR_OK; i++) {
-			const struct booking_values booking = write_model_booking_at(page, i);
+	while (!page.is_last) {
+		struct booking_values booking;
+		err_code code = booking_page_after(rewrite->rebuild->pg, page.last, &page, err);
+		while (code == ERR_OK && booking_page_next(&page, &booking)) {
 			_cleanup_(bson_destroyp) bson_t *doc = document_booking(&booking);
 			code = rewrite_add(rewrite, booking.booking_id, doc, err);
-			(void)snprintf(after, sizeof(after), "%s", booking.booking_id);
 		}
 		if (code != ERR_OK)
 			return code;

@@ -10,13 +10,14 @@
 #pragma once
 
 #include "changes.h"
-#include "mongo.h"
+#include "maps.h"
 
 struct rebuild {
 	struct pg *pg;
 	struct mongo *mongo;
 	int64_t term;
 	bool (*should_stop)(void *ctx); /* asked between bulks; may be NULL */
+	on_event_written *on_event;     /* of each event; may be NULL */
 	void *ctx;
 };
 

@@ -127,6 +127,11 @@ void *recent_add(struct recent *recent, const char *key)
 	return entry->value;
 }
 
+const char *recent_oldest(const struct recent *recent)
+{
+	return recent->oldest ? recent->oldest->key : NULL;
+}
+
 void recent_drop(struct recent *recent, const char *key)
 {
 	struct entry *const entry = find(recent, key);

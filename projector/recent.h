@@ -21,6 +21,8 @@ void recent_free(struct recent *recent);
 void *recent_find(struct recent *recent, const char *key);
 /* A new value of zero bytes, for a key that is not there. */
 void *recent_add(struct recent *recent, const char *key);
+/* The key that was not used for longest; NULL: the table is empty. */
+const char *recent_oldest(const struct recent *recent);
 void recent_drop(struct recent *recent, const char *key);
 void recent_clear(struct recent *recent);
 size_t recent_count(const struct recent *recent);

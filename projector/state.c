@@ -30,6 +30,7 @@ static void read_document(const bson_t *doc, struct read_model_state *ret)
 			      strtoll(text_of(doc, "seq"), NULL, 10) },
 		.is_rebuilding =
 			bson_iter_init_find(&iter, doc, "rebuilding") && bson_iter_as_bool(&iter),
+		.shape = bson_iter_init_find(&iter, doc, "shape") ? bson_iter_as_int64(&iter) : 0,
 		.term = bson_iter_init_find(&iter, doc, "term") ? bson_iter_as_int64(&iter) : 0,
 	};
 	(void)snprintf(ret->ledger_id, sizeof(ret->ledger_id), "%s", text_of(doc, "ledger_id"));
@@ -148,6 +149,7 @@ err_code state_end_rebuild(struct mongo *mongo, int64_t term, const char *ledger
 		durable_collection(&client, DOCUMENTS_STATE);
 	_cleanup_(bson_destroyp) bson_t *fields = position_fields(position);
 	BSON_APPEND_UTF8(fields, "ledger_id", ledger_id);
+	BSON_APPEND_INT32(fields, "shape", DOCUMENTS_SHAPE);
 	BSON_APPEND_BOOL(fields, "rebuilding", false);
 
 	return set(states, term, fields, err);

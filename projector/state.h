@@ -17,6 +17,7 @@
 struct read_model_state {
 	char ledger_id[LEDGER_ID_BYTES_MAX]; /* "": the read model was never built */
 	struct log_position position;
+	int64_t shape;      /* DOCUMENTS_SHAPE when it was built; 0: before shapes were numbered */
 	bool is_rebuilding; /* a rebuild was begun and not finished */
 	int64_t term;
 };

@@ -77,21 +77,35 @@ void store_result_done(struct store_result *result)
 	*result = (struct store_result){ 0 };
 }
 
-err_code store_ensure_indexes(struct mongo *mongo, struct err *err)
+static err_code create_index(struct mongo *mongo, const char *collection, const char *name,
+			     const bson_t *key, struct err *err)
 {
 	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
 	mongo_client_take(mongo, &client);
-	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *maps =
-		mongo_collection(&client, DOCUMENTS_SEAT_MAPS);
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *docs =
+		mongo_collection(&client, collection);
 	_cleanup_(bson_destroyp) bson_t *command =
-		BCON_NEW("createIndexes", BCON_UTF8(DOCUMENTS_SEAT_MAPS), "indexes", "[", "{",
-			 "key", "{", "event_id", BCON_INT32(1), "block", BCON_INT32(1), "}", "name",
-			 BCON_UTF8("event_id_block"), "}", "]");
+		BCON_NEW("createIndexes", BCON_UTF8(collection), "indexes", "[", "{", "key",
+			 BCON_DOCUMENT(key), "name", BCON_UTF8(name), "}", "]");
 	bson_error_t error;
 
-	if (!mongoc_collection_command_simple(maps, command, NULL, NULL, &error))
+	if (!mongoc_collection_command_simple(docs, command, NULL, NULL, &error))
 		return mongo_err(&error, "create the indexes", err);
 	return ERR_OK;
+}
+
+err_code store_ensure_indexes(struct mongo *mongo, struct err *err)
+{
+	_cleanup_(bson_destroyp) bson_t *maps =
+		BCON_NEW("event_id", BCON_INT32(1), "block", BCON_INT32(1));
+	_cleanup_(bson_destroyp) bson_t *bookings = BCON_NEW(
+		"user_id", BCON_INT32(1), "requested_at", BCON_INT32(-1), "_id", BCON_INT32(-1));
+
+	err_code code = create_index(mongo, DOCUMENTS_SEAT_MAPS, "event_id_block", maps, err);
+	if (code == ERR_OK)
+		code = create_index(mongo, DOCUMENTS_BOOKINGS, "user_id_requested_at", bookings,
+				    err);
+	return code;
 }
 
 /* ---- Blocks ---- */
@@ -311,67 +325,6 @@ err_code store_write_blocks(struct store *store, const struct fold *fold,
 				     .count = left < BULK_BLOCKS_MAX ? left : BULK_BLOCKS_MAX };
 		code = swap_blocks(store, &swap, result, err);
 	}
-	return done(store, code);
-}
-
-/* ---- Bookings ---- */
-
-static struct booking_values booking_of(const struct log_row *row)
-{
-	return (struct booking_values){
-		.booking_id = row->booking_id,
-		.version = row->booking_version,
-		.event_id = row->event_id,
-		.user_id = row->user_id,
-		.status = row->status,
-		.reason = row->reason,
-		.seats = row->booking_seats,
-		.seats_lost = row->seats_lost,
-		.requested_at_ms = row->requested_at_ms,
-		.decided_at_ms = row->decided_at_ms,
-	};
-}
-
-/*
- * The first version is inserted: whatever is there already is not older. It is also what nearly
- * all rows are, and an insert costs MongoDB a tenth of an upsert. Of later versions, an older
- * document matches; a newer one does not, and inserting beside it fails as a duplicate, which is
- * as it should be.
- */
-static err_code add_booking(struct bulk *bulk, const struct log_row *row, struct err *err)
-{
-	const struct booking_values booking = booking_of(row);
-	if (booking.version == 1) {
-		_cleanup_(bson_destroyp) bson_t *doc = document_booking(&booking);
-		return bulk_insert(bulk, doc, err);
-	}
-	_cleanup_(bson_destroyp) bson_t *filter =
-		BCON_NEW("_id", BCON_UTF8(row->booking_id), "version", "{", "$lt",
-			 BCON_INT64(row->booking_version), "}");
-	_cleanup_(bson_destroyp) bson_t *update = bson_new();
-	bson_t set;
-
-	BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
-	document_append_booking(&set, &booking);
-	bson_append_document_end(update, &set);
-	return bulk_update(bulk, filter, update, true, err);
-}
-
-err_code store_write_bookings(struct store *store, const struct fold *fold,
-			      struct store_result *result, struct err *err)
-{
-	_cleanup_(bulk_done) struct bulk bulk = { 0 };
-	bulk_open(&bulk, store->mongo, DOCUMENTS_BOOKINGS);
-
-	err_code code = ERR_OK;
-	for (size_t i = 0; i < fold->booking_count && code == ERR_OK; i++)
-		code = add_booking(&bulk, fold->bookings[i], err);
-
-	struct bulk_result written = { 0 };
-	if (code == ERR_OK)
-		code = bulk_run(&bulk, "write bookings", &written, err);
-	result->bookings_written += written.matched + written.inserted;
-	result->stale += written.duplicates;
 	return done(store, code);
 }
 

@@ -1,11 +1,11 @@
 /*
- * store - writes a fold into MongoDB; no document ever goes back.
+ * store - writes a fold's maps and events into MongoDB; no document ever goes back.
  *
- * The steps of a batch run in this order: blocks, bookings, events, and (state.h) the position
- * last. Each may be run again after a crash or an unknown result: what is newer stays, what is
- * missing is completed. Blocks change by compare-and-swap on their version; what the projector
- * remembers of a block only spares reading it, and is dropped whenever MongoDB turns out to know
- * better.
+ * The steps of a batch run in this order: blocks, bookings (bookings.h), events, and (state.h) the
+ * position last. Each may be run again after a crash or an unknown result: what is newer stays,
+ * what is missing is completed. Blocks change by compare-and-swap on their version; what the
+ * projector remembers of a block only spares reading it, and is dropped whenever MongoDB turns out
+ * to know better.
  * Owns     a store owns what it remembers: at most STORE_BLOCKS_MAX blocks and STORE_EVENTS_MAX
  *          events.
  * Threads  one.
@@ -38,9 +38,8 @@ struct store_result {
 	struct seat_move *seats;   /* of fold.seats  */
 	struct event_move *events; /* of fold.events */
 	int64_t blocks_written;
-	int64_t bookings_written;
 	int64_t events_written;
-	int64_t stale; /* compare-and-swaps lost, bookings that were newer */
+	int64_t stale; /* compare-and-swaps lost */
 	int64_t seats_moved;
 	bool skips_missing; /* set by the caller: changes of seats not in the map do nothing */
 	int64_t blocks_skipped; /* with such seats */
@@ -50,7 +49,8 @@ struct store_result {
 struct store *store_new(struct mongo *mongo);
 void store_free(struct store *store);
 
-/* When others may have written: after becoming active, after writing maps as a whole. */
+/* When others may have written, after becoming active or after writing maps as a whole; and when a
+ * step between blocks and events failed. */
 void store_forget(struct store *store);
 
 /* The indexes that reading and writing need. */
@@ -62,7 +62,5 @@ void store_result_done(struct store_result *result);
 /* ERR_NOT_FOUND: an event's map is missing or lacks a seat, see missing_event. */
 err_code store_write_blocks(struct store *store, const struct fold *fold,
                             struct store_result *result, struct err *err) _must_check_;
-err_code store_write_bookings(struct store *store, const struct fold *fold,
-                              struct store_result *result, struct err *err) _must_check_;
 err_code store_write_events(struct store *store, const struct fold *fold,
                             struct store_result *result, struct err *err) _must_check_;

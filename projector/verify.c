@@ -1,5 +1,6 @@
 #include "verify.h"
 
+#include "booking_page.h"
 #include "changes.h"
 #include "clock.h"
 #include "difference.h"
@@ -174,23 +175,18 @@ static err_code expect_events(struct pg *pg, struct comparison *comparison,
 static err_code expect_bookings(struct pg *pg, struct comparison *comparison,
 				struct verify_result *result, struct err *err)
 {
-	char after[LEDGER_ID_BYTES_MAX] = BOOKINGS_BEGIN; /* both are UUIDs */
+	_cleanup_(booking_page_done) struct booking_page page = { .last = BOOKING_PAGE_BEGIN };
 
-	for (int count = BOOKINGS_PAGE; count == BOOKINGS_PAGE;) {
-		_cleanup_(PQclearp) PGresult *page = NULL;
-		err_code code = write_model_bookings(pg, after, &page, err);
-		if (code != ERR_OK)
-			return code;
-		count = PQntuples(page);
-		for (int i = 0; i < count && code == ERR_OK; i++) {
-			const struct booking_values booking = write_model_booking_at(page, i);
+	while (!page.is_last) {
+		struct booking_values booking;
+		err_code code = booking_page_after(pg, page.last, &page, err);
+		while (code == ERR_OK && booking_page_next(&page, &booking)) {
 			_cleanup_(bson_destroyp) bson_t *doc = document_booking(&booking);
 			code = expect(comparison, booking.booking_id, doc, err);
-			(void)snprintf(after, sizeof(after), "%s", booking.booking_id);
+			result->bookings++;
 		}
 		if (code != ERR_OK)
 			return code;
-		result->bookings += count;
 	}
 	return ERR_OK;
 }
@@ -233,16 +229,18 @@ static err_code measure(struct pg *pg, struct mongo *mongo, const struct write_m
 	struct log_position newest;
 	struct read_model_state state;
 	bool lacks_events = true;
+	const struct maps maps = { .pg = pg, .mongo = mongo };
 
 	err_code code = changes_newest(pg, &newest, err);
 	if (code == ERR_OK)
 		code = state_read(mongo, &state, err);
 	if (code == ERR_OK)
-		code = maps_lack_events(pg, mongo, &lacks_events, err);
+		code = maps_lack_events(&maps, &lacks_events, err);
 	if (code != ERR_OK)
 		return code;
 	ret->has_events = !lacks_events;
-	ret->has_log = strcmp(state.ledger_id, model->ledger_id) == 0 && !state.is_rebuilding &&
+	ret->has_log = strcmp(state.ledger_id, model->ledger_id) == 0 &&
+		       state.shape == DOCUMENTS_SHAPE && !state.is_rebuilding &&
 		       log_position_compare(&state.position, &newest) >= 0;
 	return ERR_OK;
 }

@@ -10,7 +10,7 @@
 #define TEXT_OF(number) #number
 #define LIMIT(number)   TEXT_OF(number)
 
-/* Columns of events.sql, event_maps.sql, block.sql and bookings.sql. */
+/* Columns of events.sql and block.sql. */
 enum event_column {
 	EVENT_ID,
 	EVENT_NAME,
@@ -18,6 +18,12 @@ enum event_column {
 	EVENT_STARTS_MS,
 	EVENT_VENUE,
 	EVENT_CURRENCY,
+	EVENT_HOLD_TTL_MS,
+	EVENT_HOLD_EXTENSIONS,
+	EVENT_SEATS_PER_USER,
+	EVENT_SALES_OPEN_MS,
+	EVENT_SALES_CLOSE_MS,
+	EVENT_CANCELLED_MS,
 	EVENT_VERSION,
 	EVENT_MAP_VERSION,
 	EVENT_FIRST_COUNT,
@@ -36,18 +42,6 @@ enum seat_column {
 	SEAT_NUMBER,
 	SEAT_PRICE,
 };
-enum booking_column {
-	BOOKING_ID,
-	BOOKING_VERSION,
-	BOOKING_EVENT,
-	BOOKING_USER,
-	BOOKING_STATUS,
-	BOOKING_REASON,
-	BOOKING_SEATS,
-	BOOKING_LOST,
-	BOOKING_REQUESTED_MS,
-	BOOKING_DECIDED_MS,
-};
 
 static int64_t number_at(const PGresult *res, int row, int column)
 {
@@ -57,6 +51,11 @@ static int64_t number_at(const PGresult *res, int row, int column)
 static const char *text_at(const PGresult *res, int row, int column)
 {
 	return PQgetisnull(res, row, column) ? NULL : PQgetvalue(res, row, column);
+}
+
+static int64_t number_or_none(const PGresult *res, int row, int column)
+{
+	return PQgetisnull(res, row, column) ? NUMBER_NONE : number_at(res, row, column);
 }
 
 static int32_t blocks_up_to(int64_t last_position)
@@ -116,6 +115,12 @@ struct event_values write_model_event_at(const PGresult *events, int row)
 		.starts_at_ms = number_at(events, row, EVENT_STARTS_MS),
 		.venue = text_at(events, row, EVENT_VENUE),
 		.currency = text_at(events, row, EVENT_CURRENCY),
+		.hold_ttl_ms = number_at(events, row, EVENT_HOLD_TTL_MS),
+		.hold_extensions_max = number_at(events, row, EVENT_HOLD_EXTENSIONS),
+		.seats_per_user_max = number_or_none(events, row, EVENT_SEATS_PER_USER),
+		.sales_open_at_ms = number_or_none(events, row, EVENT_SALES_OPEN_MS),
+		.sales_close_at_ms = number_or_none(events, row, EVENT_SALES_CLOSE_MS),
+		.cancelled_at_ms = number_or_none(events, row, EVENT_CANCELLED_MS),
 		.event_version = number_at(events, row, EVENT_VERSION),
 		.sums.version = number_at(events, row, EVENT_MAP_VERSION),
 		.seats_total = number_at(events, row, EVENT_TOTAL),
@@ -189,28 +194,6 @@ err_code write_model_block(struct pg *pg, const char *event_id, int32_t block, b
 	}
 	*ret = document_block(event_id, block, seats, (size_t)count);
 	return ERR_OK;
-}
-
-err_code write_model_bookings(struct pg *pg, const char *after, PGresult **ret, struct err *err)
-{
-	const char *const params[] = { after, LIMIT(BOOKINGS_PAGE) };
-	return pg_query(pg, "bookings", SQL_BOOKINGS, params, 2, ret, err);
-}
-
-struct booking_values write_model_booking_at(const PGresult *bookings, int row)
-{
-	return (struct booking_values){
-		.booking_id = text_at(bookings, row, BOOKING_ID),
-		.version = number_at(bookings, row, BOOKING_VERSION),
-		.event_id = text_at(bookings, row, BOOKING_EVENT),
-		.user_id = text_at(bookings, row, BOOKING_USER),
-		.status = text_at(bookings, row, BOOKING_STATUS),
-		.reason = text_at(bookings, row, BOOKING_REASON),
-		.seats = text_at(bookings, row, BOOKING_SEATS),
-		.seats_lost = text_at(bookings, row, BOOKING_LOST),
-		.requested_at_ms = number_at(bookings, row, BOOKING_REQUESTED_MS),
-		.decided_at_ms = number_at(bookings, row, BOOKING_DECIDED_MS),
-	};
 }
 
 err_code write_model_event_versions(struct pg *pg, const char *after, PGresult **ret,

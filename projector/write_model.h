@@ -1,6 +1,6 @@
 /*
- * write_model - PostgreSQL's tables, page by page, as the documents that the read model should
- * hold.
+ * write_model - PostgreSQL's events and maps, page by page, as the documents that the read model
+ * should hold. Bookings are booking_page's.
  *
  * Between write_model_begin and pg_rollback all reads see one moment. Pages are read by key, so
  * memory and the time of each statement are bounded whatever the tables hold.
@@ -14,8 +14,6 @@
 #define LEDGER_ID_BYTES_MAX 37
 #define EVENTS_PAGE 20
 #define EVENT_VERSIONS_PAGE 500
-#define BOOKINGS_PAGE 1000
-#define BOOKINGS_BEGIN "00000000-0000-0000-0000-000000000000" /* before all booking ids */
 
 struct write_model {
 	char ledger_id[LEDGER_ID_BYTES_MAX];
@@ -45,11 +43,6 @@ int32_t write_model_map_blocks(const PGresult *maps, int row);
 
 err_code write_model_block(struct pg *pg, const char *event_id, int32_t block, bson_t **ret,
                            struct err *err) _must_check_;
-
-/* Up to BOOKINGS_PAGE bookings after the id `after`. */
-err_code write_model_bookings(struct pg *pg, const char *after, PGresult **ret,
-                              struct err *err) _must_check_;
-struct booking_values write_model_booking_at(const PGresult *bookings, int row);
 
 /* Up to EVENT_VERSIONS_PAGE (event id, version) after the id `after` ("": from the first). */
 err_code write_model_event_versions(struct pg *pg, const char *after, PGresult **ret,

@@ -2,7 +2,8 @@
  * projector_fixture - a write model and a read model of a test's own, on real servers.
  *
  * The write model is a database made from db/migrations; bookings get into it by the same
- * statements as the worker's: seats, bookings and log in one transaction.
+ * statements as the worker's: seats, bookings and log in one transaction. What happens to them
+ * later is told by the functions of projector_story.sql.
  */
 #pragma once
 

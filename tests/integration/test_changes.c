@@ -136,6 +136,58 @@ Test(changes, reads_every_row_while_writers_race)
 	cr_expect_eq(count, SEATS, "%zu of %d rows came", count, SEATS);
 }
 
+static void expect_booking(const struct booking_values *booking)
+{
+	cr_expect_str_eq(booking->booking_id, "01234567-89ab-8def-8123-456789abcdef");
+	cr_expect_eq(booking->version, 2);
+	cr_expect_str_eq(booking->event_id, "e");
+	cr_expect_str_eq(booking->user_id, "u1");
+	cr_expect_str_eq(booking->mode, "hold");
+	cr_expect_str_eq(booking->status, "expired");
+	cr_expect_str_eq(booking->reason, "hold_expired");
+	cr_expect_str_eq(booking->seats, "{S1,S2}");
+	cr_expect_str_eq(booking->seats_lost, "{S2}");
+	cr_expect_str_eq(booking->prices, "{4200,0}");
+	cr_expect_eq(booking->total_minor, 4200);
+	cr_expect_str_eq(booking->currency, "EUR");
+	cr_expect_str_eq(booking->payment_reference, "pay_1");
+	cr_expect_eq(booking->extensions, 3);
+	cr_expect_eq(booking->requested_at_ms, INT64_C(1772393400123));
+	cr_expect_eq(booking->decided_at_ms, INT64_C(1772397001000));
+	cr_expect_eq(booking->expires_at_ms, INT64_C(1772397000999));
+}
+
+static void expect_decision(const struct decision *decision)
+{
+	cr_expect_eq(decision->version, 2);
+	cr_expect_eq(decision->at_ms, INT64_C(1772397001000));
+	cr_expect_str_eq(decision->status, "expired");
+	cr_expect_str_eq(decision->command, "confirm");
+	cr_expect_str_eq(decision->command_id, "11111111-89ab-8def-8123-456789abcdef");
+	cr_expect_str_eq(decision->actor, "someone");
+	cr_expect_str_eq(decision->result, "refused");
+	cr_expect_str_eq(decision->reason, "not_owner");
+	cr_expect_eq(decision->expires_at_ms, INT64_C(1772397000999));
+}
+
+static void expect_nulls(const struct log_row *row)
+{
+	cr_expect_null(row->booking.event_id);
+	cr_expect_null(row->booking.user_id);
+	cr_expect_null(row->booking.mode);
+	cr_expect_null(row->booking.currency);
+	cr_expect_null(row->booking.payment_reference);
+	cr_expect_eq(row->booking.total_minor, NUMBER_NONE);
+	cr_expect_eq(row->booking.expires_at_ms, NUMBER_NONE);
+	cr_expect_null(row->decision.command);
+	cr_expect_null(row->decision.command_id);
+	cr_expect_null(row->decision.actor);
+	cr_expect_str_eq(row->decision.result, "done");
+	cr_expect_str_eq(row->decision.reason, "booking_not_found");
+	cr_expect(row->is_done);
+	cr_expect_eq(row->seat_count, 0);
+}
+
 Test(changes, reads_rows_as_they_were_written)
 {
 	const struct log_position start = { 0 };
@@ -145,30 +197,36 @@ Test(changes, reads_rows_as_they_were_written)
 	(void)projector_fixture_sql(
 		fixture.pg,
 		"INSERT INTO booking_log (booking_id, booking_version, event_id, user_id, status,"
-		" reason, booking_seats, seats_lost, requested_at, decided_at, seat_ids,"
-		" seat_positions, seat_statuses, seat_versions) VALUES"
-		" ('01234567-89ab-8def-8123-456789abcdef', 2, 'e', 'u1', 'rejected', 'seat_taken',"
+		" reason, booking_seats, seats_lost, requested_at, decided_at, expires_at,"
+		" seat_ids, seat_positions, seat_statuses, seat_versions, mode, command,"
+		" command_id, actor, result, refusal, extensions, seat_prices, total_minor,"
+		" currency, payment_reference) VALUES"
+		" ('01234567-89ab-8def-8123-456789abcdef', 2, 'e', 'u1', 'expired', 'hold_expired',"
 		" '{S1,S2}', '{S2}', '2026-03-01T19:30:00.123456Z', '2026-03-01T20:30:01Z',"
-		" '{S1,a:b}', '{1,9999999}', '{held,blocked}', '{7,9223372036854775807}')");
+		" '2026-03-01T20:30:00.9999Z', '{S1,a:b}', '{1,9999999}', '{held,blocked}',"
+		" '{7,9223372036854775807}', 'hold', 'confirm',"
+		" '11111111-89ab-8def-8123-456789abcdef', 'someone', 'refused', 'not_owner', 3,"
+		" '{4200,0}', 4200, 'EUR', 'pay_1'),"
+		" ('01234567-89ab-8def-8123-456789abcde0', 1, NULL, NULL, 'rejected',"
+		" 'booking_not_found', '{}', '{}', now(), now(), NULL, '{}', '{}', '{}', '{}',"
+		" NULL, NULL, NULL, NULL, 'done', NULL, 0, '{}', NULL, NULL, NULL)");
 	while (batch.count == 0 && clock_monotonic_ms() < deadline_ms) {
 		log_batch_done(&batch);
 		cr_assert_eq(changes_read(reader, &start, 10, &batch, &err), ERR_OK, "%s",
 			     err.text);
 	}
-	cr_assert_eq(batch.count, 1);
+	cr_assert_eq(batch.count, 2);
 	const struct log_row *const row = &batch.rows[0];
-	cr_expect_str_eq(row->booking_id, "01234567-89ab-8def-8123-456789abcdef");
-	cr_expect_eq(row->booking_version, 2);
-	cr_expect_str_eq(row->reason, "seat_taken");
-	cr_expect_str_eq(row->booking_seats, "{S1,S2}");
-	cr_expect_eq(row->requested_at_ms, INT64_C(1772393400123));
-	cr_expect_eq(row->decided_at_ms, INT64_C(1772397001000));
+	expect_booking(&row->booking);
+	expect_decision(&row->decision);
+	cr_expect(!row->is_done);
 	cr_assert_eq(row->seat_count, 2);
 	cr_expect_str_eq(row->seats[1].seat_id, "a:b");
 	cr_expect_eq(row->seats[1].position, 9999999);
 	cr_expect_eq(row->seats[1].status, SEAT_BLOCKED);
 	cr_expect_eq(row->seats[1].version, INT64_MAX);
-	cr_expect_eq(batch.last.seq, row->seq);
+	expect_nulls(&batch.rows[1]);
+	cr_expect_eq(batch.last.seq, batch.rows[1].seq);
 }
 
 Test(changes, stops_at_a_row_that_makes_no_sense)

@@ -21,10 +21,13 @@ static void setup(void)
 	projector_fixture_book(&fixture, "e-2", 0, 1);
 	(void)projector_fixture_sql(
 		fixture.pg,
-		"INSERT INTO bookings (booking_id, event_id, user_id, seat_ids, status, reason,"
-		" seats_lost, requested_at, decided_at) VALUES"
-		" ('01234567-89ab-8def-8123-456789abcdef', 'e', 'late', '{S1,S2}', 'rejected',"
-		" 'seat_taken', '{S2}', now(), now())");
+		"INSERT INTO bookings (booking_id, event_id, user_id, mode, seat_ids, status,"
+		" reason, seats_lost, requested_at, decided_at) VALUES"
+		" ('01234567-89ab-8def-8123-456789abcdef', 'e', 'late', 'hold', '{S1,S2}',"
+		" 'rejected', 'seat_taken', '{S2}', now(), now())");
+	(void)projector_fixture_sql(fixture.pg, "SELECT make(7, 'e', 'holder', '{S100,S101}'),"
+						" decide(7, 'extend', 'held'),"
+						" decide(7, 'confirm', NULL, 'not_owner')");
 	struct projector *const projector = projector_fixture_start(&fixture);
 	projector_fixture_follow(&fixture, projector);
 	projector_close(projector);
@@ -56,6 +59,8 @@ struct lie {
 	const char *update; /* NULL: the document is deleted; without a filter: inserted */
 	const char *told;
 };
+
+#define HELD "{\"user_id\":\"holder\"}"
 
 static const struct lie LIES[] = {
 	{ "seat_maps", "{\"_id\":\"e/0000\"}", "{\"$set\":{\"seats.3.status\":\"available\"}}",
@@ -98,7 +103,16 @@ static const struct lie LIES[] = {
 	{ "events", "{\"_id\":\"e\"}", "{\"$set\":{\"extra\":true}}",
 	  "events e extra: postgresql (absent), mongodb true" },
 	{ "events", "{\"_id\":\"e\"}", "{\"$set\":{\"version\":{\"$numberLong\":\"99\"}}}",
-	  "events e version: postgresql 10, mongodb 99" },
+	  "events e version: postgresql 12, mongodb 99" },
+	{ "events", "{\"_id\":\"e\"}", "{\"$set\":{\"hold_ttl_ms\":1}}",
+	  "events e hold_ttl_ms: postgresql 120000, mongodb 1" },
+	{ "events", "{\"_id\":\"e\"}", "{\"$set\":{\"seats_per_user_max\":4}}",
+	  "events e seats_per_user_max: postgresql null, mongodb 4" },
+	{ "events", "{\"_id\":\"e\"}", "{\"$unset\":{\"sales_open_at\":1}}",
+	  "events e sales_open_at: postgresql null, mongodb (absent)" },
+	{ "events", "{\"_id\":\"e\"}",
+	  "{\"$set\":{\"cancelled_at\":{\"$date\":\"2020-01-01T00:00:00Z\"}}}",
+	  "events e cancelled_at: postgresql null, mongodb 2020-01-01T00:00:00.000Z" },
 	{ "events", "{\"_id\":\"e-2\"}", NULL,
 	  "events e-2 (document): postgresql (present), mongodb (absent)" },
 	{ "events", NULL, "{\"_id\":\"zzz\"}",
@@ -112,6 +126,30 @@ static const struct lie LIES[] = {
 	  "bookings 01234567-89ab-8def-8123-456789abcdef seats_lost.0: postgresql \"S2\"" },
 	{ "bookings", "{\"user_id\":\"late\"}", "{\"$set\":{\"reason\":null}}",
 	  "bookings 01234567-89ab-8def-8123-456789abcdef reason: postgresql \"seat_taken\"" },
+	{ "bookings", HELD, "{\"$set\":{\"prices.1\":{\"$numberLong\":\"1\"}}}",
+	  " prices.1: postgresql 4200, mongodb 1" },
+	{ "bookings", HELD, "{\"$set\":{\"total_minor\":null}}",
+	  " total_minor: postgresql 8400, mongodb null" },
+	{ "bookings", HELD, "{\"$set\":{\"expires_at\":{\"$date\":\"2020-01-01T00:00:00Z\"}}}",
+	  " expires_at: postgresql 2" },
+	{ "bookings", HELD, "{\"$inc\":{\"extensions\":1}}",
+	  " extensions: postgresql 1, mongodb 2" },
+	{ "bookings", HELD, "{\"$set\":{\"payment_reference\":\"pay_2\"}}",
+	  " payment_reference: postgresql null, mongodb \"pay_2\"" },
+	{ "bookings", HELD, "{\"$set\":{\"mode\":\"book\"}}",
+	  " mode: postgresql \"hold\", mongodb \"book\"" },
+	{ "bookings", HELD, "{\"$set\":{\"decided_at\":{\"$date\":\"2020-01-01T00:00:00Z\"}}}",
+	  " decided_at: postgresql 2" },
+	{ "bookings", HELD, "{\"$unset\":{\"history.2\":1}}",
+	  " history.2: postgresql (BSON type 0x03), mongodb (absent)" },
+	{ "bookings", HELD, "{\"$set\":{\"history.3.reason\":null}}",
+	  " history.3.reason: postgresql \"not_owner\", mongodb null" },
+	{ "bookings", HELD, "{\"$set\":{\"history.3.actor\":\"mallory\"}}",
+	  " history.3.actor: postgresql \"someone\", mongodb \"mallory\"" },
+	{ "bookings", HELD, "{\"$set\":{\"history.4\":{}}}",
+	  " history.4: postgresql (absent), mongodb (BSON type 0x03)" },
+	{ "bookings", HELD, "{\"$set\":{\"history.1.expires_at\":null}}",
+	  " history.1.expires_at: postgresql 2" },
 	{ "bookings", "{\"user_id\":\"late\"}", NULL,
 	  "bookings 01234567-89ab-8def-8123-456789abcdef (document): postgresql (present)" },
 	{ "bookings", NULL, "{\"_id\":\"ffffffff-ffff-8fff-bfff-ffffffffffff\"}",
@@ -153,7 +191,7 @@ Test(verify, counts_what_it_compared)
 	int64_t differences = 0;
 	const char *const printed = projector_fixture_verify(&fixture, &differences);
 
-	cr_expect_str_eq(printed, "verify: 3 events, 1510 seats, 13 bookings compared,"
+	cr_expect_str_eq(printed, "verify: 3 events, 1510 seats, 14 bookings compared,"
 				  " 0 differences\n");
 }
 
@@ -181,7 +219,7 @@ Test(rebuild, makes_everything_anew_from_nothing)
 	rebuild(&result);
 	cr_expect_eq(result.events, 3);
 	cr_expect_eq(result.blocks, 4);
-	cr_expect_eq(result.bookings, 13);
+	cr_expect_eq(result.bookings, 14);
 	cr_expect_eq(result.deleted, 0);
 	projector_fixture_expect_equal(&fixture);
 }
@@ -192,7 +230,7 @@ Test(rebuild, deletes_every_document_when_postgresql_is_empty)
 
 	(void)projector_fixture_sql(fixture.pg, "TRUNCATE bookings, booking_log, seats, events");
 	rebuild(&result);
-	cr_expect_eq(result.deleted, 3 + 4 + 13);
+	cr_expect_eq(result.deleted, 3 + 4 + 14);
 	projector_fixture_expect_equal(&fixture);
 }
 

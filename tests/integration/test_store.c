@@ -1,6 +1,7 @@
 /* Writing folds into a real MongoDB: guarded by versions, and the same done twice as done once. */
 #include "store.h"
 
+#include "bookings.h"
 #include "clock.h"
 #include "documents.h"
 #include "projector_fixture.h"
@@ -12,9 +13,11 @@
 NEEDS_SERVICE("TEST_PG_DSN")
 NEEDS_SERVICE("TEST_MONGO_URI")
 
-#define SEATS 2500
+#define SEATS     2500
+#define ID(digit) "00000000-0000-8000-8000-00000000000" digit
 
 static struct projector_fixture fixture;
+static struct bookings_result bookings; /* of the last write */
 static struct err err;
 
 static void setup(void)
@@ -42,15 +45,28 @@ static struct log_row row_of(int slot, const char *booking_id, int64_t booking_v
 	seats[slot] = (struct log_seat){
 		.seat_id = "S", .position = position, .status = status, .version = version
 	};
-	return (struct log_row){ .booking_id = booking_id,
-				 .booking_version = booking_version,
-				 .event_id = "e",
-				 .user_id = "u",
-				 .status = status == SEAT_BOOKED ? "confirmed" : "cancelled",
-				 .booking_seats = "{S}",
-				 .seats_lost = "{}",
-				 .requested_at_ms = 1,
-				 .decided_at_ms = 2,
+	const char *const name = status == SEAT_BOOKED ? "confirmed" : "cancelled";
+
+	return (struct log_row){ .booking = { .booking_id = booking_id,
+					      .version = booking_version,
+					      .event_id = "e",
+					      .user_id = "u",
+					      .mode = "book",
+					      .status = name,
+					      .seats = "{S}",
+					      .seats_lost = "{}",
+					      .prices = "{4200}",
+					      .total_minor = 4200,
+					      .currency = "EUR",
+					      .requested_at_ms = 1,
+					      .decided_at_ms = 2 * booking_version,
+					      .expires_at_ms = NUMBER_NONE },
+				 .decision = { .version = booking_version,
+					       .at_ms = 2 * booking_version,
+					       .status = name,
+					       .result = "done",
+					       .expires_at_ms = NUMBER_NONE },
+				 .is_done = true,
 				 .seats = &seats[slot],
 				 .seat_count = 1 };
 }
@@ -62,7 +78,8 @@ static void write_rows(struct store *store, const struct log_row *rows, size_t c
 	fold_batch(rows, count, fold);
 	store_result_init(result, fold);
 	cr_assert_eq(store_write_blocks(store, fold, result, &err), ERR_OK, "%s", err.text);
-	cr_assert_eq(store_write_bookings(store, fold, result, &err), ERR_OK, "%s", err.text);
+	cr_assert_eq(bookings_write(fixture.pg, fixture.mongo, fold, &bookings, &err), ERR_OK, "%s",
+		     err.text);
 	cr_assert_eq(store_write_events(store, fold, result, &err), ERR_OK, "%s", err.text);
 }
 
@@ -85,12 +102,12 @@ Test(store, writes_blocks_bookings_and_events)
 	struct store *const store = store_new(fixture.mongo);
 	_cleanup_(fold_done) struct fold fold;
 	_cleanup_(store_result_done) struct store_result result;
-	const struct log_row rows[] = { row_of(0, "b1", 1, 0, SEAT_BOOKED, 1),
-					row_of(1, "b2", 1, 2499, SEAT_BOOKED, 1) };
+	const struct log_row rows[] = { row_of(0, ID("1"), 1, 0, SEAT_BOOKED, 1),
+					row_of(1, ID("2"), 1, 2499, SEAT_BOOKED, 1) };
 
 	write_rows(store, rows, 2, &fold, &result);
 	cr_expect_eq(result.blocks_written, 2);
-	cr_expect_eq(result.bookings_written, 2);
+	cr_expect_eq(bookings.written, 2);
 	cr_expect_eq(result.events_written, 1);
 	cr_expect_eq(result.seats_moved, 2);
 	cr_expect_eq(result.stale, 0);
@@ -98,11 +115,14 @@ Test(store, writes_blocks_bookings_and_events)
 	cr_expect_eq(result.events[0].before.version, 0);
 	cr_expect_eq(result.events[0].after.version, 2);
 	cr_expect_eq(result.events[0].before.counts[SEAT_AVAILABLE], SEATS);
-	expect_one("seat_maps", "{\"_id\":\"e/0002\",\"version\":1,\"counts.booked\":1,"
-				"\"seats.499.booking_id\":\"b2\",\"seats.499.user_id\":\"u\"}");
+	expect_one("seat_maps",
+		   "{\"_id\":\"e/0002\",\"version\":1,\"counts.booked\":1,"
+		   "\"seats.499.booking_id\":\"" ID("2") "\",\"seats.499.user_id\":\"u\"}");
 	expect_one("events", "{\"_id\":\"e\",\"version\":2,\"counts.booked\":2}");
-	expect_one("bookings", "{\"_id\":\"b1\",\"status\":\"confirmed\",\"seats\":[\"S\"],"
-			       "\"seats_lost\":[],\"reason\":null}");
+	expect_one("bookings", "{\"_id\":\"" ID("1") "\",\"status\":\"confirmed\","
+						     "\"seats\":[\"S\"],\"seats_lost\":[],"
+						     "\"reason\":null,\"prices\":[4200],"
+						     "\"history.1.result\":\"done\"}");
 	store_free(store);
 }
 
@@ -111,13 +131,13 @@ Test(store, does_nothing_the_second_time_and_says_that_it_is_unsure)
 	struct store *const store = store_new(fixture.mongo);
 	_cleanup_(fold_done) struct fold fold;
 	_cleanup_(store_result_done) struct store_result result;
-	const struct log_row row = row_of(0, "b1", 1, 5, SEAT_BOOKED, 1);
+	const struct log_row row = row_of(0, ID("1"), 1, 5, SEAT_BOOKED, 1);
 
 	write_quietly(store, &row, 1);
 	store_forget(store);
 	write_rows(store, &row, 1, &fold, &result);
 	cr_expect_eq(result.blocks_written, 0);
-	cr_expect_eq(result.bookings_written, 0);
+	cr_expect_eq(bookings.written, 0);
 	cr_expect_eq(result.events_written, 0);
 	cr_expect(!result.events[0].is_exact);
 	cr_expect_eq(result.events[0].after.version, 1);
@@ -131,9 +151,9 @@ Test(store, completes_each_step_after_those_before_were_done_already)
 		struct store *const second = store_new(fixture.mongo);
 		_cleanup_(fold_done) struct fold fold;
 		_cleanup_(store_result_done) struct store_result result;
-		char booking_id[8];
+		char booking_id[sizeof(ID("1"))];
 		char event[64];
-		(void)snprintf(booking_id, sizeof(booking_id), "c%d", done);
+		(void)snprintf(booking_id, sizeof(booking_id), ID("%d"), done);
 		(void)snprintf(event, sizeof(event), "{\"version\":%d,\"counts.booked\":%d}",
 			       done + 1, done + 1);
 		const struct log_row row = row_of(0, booking_id, 1, done, SEAT_BOOKED, 1);
@@ -143,7 +163,9 @@ Test(store, completes_each_step_after_those_before_were_done_already)
 		if (done > 0)
 			cr_assert_eq(store_write_blocks(first, &fold, &result, &err), ERR_OK);
 		if (done > 1)
-			cr_assert_eq(store_write_bookings(first, &fold, &result, &err), ERR_OK);
+			cr_assert_eq(
+				bookings_write(fixture.pg, fixture.mongo, &fold, &bookings, &err),
+				ERR_OK);
 		if (done > 2)
 			cr_assert_eq(store_write_events(first, &fold, &result, &err), ERR_OK);
 		write_quietly(second, &row, 1);
@@ -157,9 +179,9 @@ Test(store, completes_each_step_after_those_before_were_done_already)
 Test(store, never_takes_a_document_back)
 {
 	struct store *const store = store_new(fixture.mongo);
-	const struct log_row newer = row_of(0, "b1", 2, 5, SEAT_AVAILABLE, 2);
-	const struct log_row older = row_of(1, "b1", 1, 5, SEAT_BOOKED, 1);
-	const struct log_row between = row_of(2, "b1", 2, 5, SEAT_BOOKED, 2);
+	const struct log_row newer = row_of(0, ID("1"), 2, 5, SEAT_AVAILABLE, 2);
+	const struct log_row older = row_of(1, ID("1"), 1, 5, SEAT_BOOKED, 1);
+	const struct log_row between = row_of(2, ID("1"), 2, 5, SEAT_BOOKED, 2);
 
 	write_quietly(store, &newer, 1);
 	write_quietly(store, &older, 1);
@@ -168,7 +190,6 @@ Test(store, never_takes_a_document_back)
 	write_quietly(store, &older, 1);
 	expect_one("seat_maps", "{\"_id\":\"e/0000\",\"version\":2,"
 				"\"seats.5.status\":\"available\",\"seats.5.user_id\":null}");
-	expect_one("bookings", "{\"_id\":\"b1\",\"version\":2,\"status\":\"cancelled\"}");
 	expect_one("events", "{\"version\":2,\"counts.booked\":0}");
 	store_free(store);
 }
@@ -176,13 +197,44 @@ Test(store, never_takes_a_document_back)
 Test(store, moves_a_booking_on_to_a_later_version)
 {
 	struct store *const store = store_new(fixture.mongo);
-	const struct log_row first = row_of(0, "b1", 1, 5, SEAT_BOOKED, 1);
-	const struct log_row third = row_of(1, "b1", 3, 5, SEAT_AVAILABLE, 3);
+	const struct log_row first = row_of(0, ID("1"), 1, 5, SEAT_BOOKED, 1);
+	const struct log_row second = row_of(1, ID("1"), 2, 5, SEAT_AVAILABLE, 2);
+	static const char moved_on[] = "{\"version\":2,\"status\":\"cancelled\","
+				       "\"history.1.status\":\"confirmed\","
+				       "\"history.2.status\":\"cancelled\"}";
 
 	write_quietly(store, &first, 1);
-	write_quietly(store, &third, 1);
-	expect_one("bookings", "{\"_id\":\"b1\",\"version\":3,\"status\":\"cancelled\"}");
-	expect_one("events", "{\"version\":3,\"counts.booked\":0}");
+	cr_expect_eq(bookings.written, 1);
+	write_quietly(store, &second, 1);
+	cr_expect_eq(bookings.written, 1);
+	expect_one("bookings", moved_on);
+	expect_one("events", "{\"version\":2,\"counts.booked\":0}");
+
+	const struct log_row both[] = { first, second };
+	write_quietly(store, &first, 1);
+	cr_expect_eq(bookings.stale, 1);
+	write_quietly(store, &second, 1);
+	cr_expect_eq(bookings.stale, 1);
+	write_quietly(store, both, 2);
+	cr_expect_eq(bookings.stale, 1);
+	cr_expect_eq(bookings.written, 0);
+	expect_one("bookings", moved_on);
+	store_free(store);
+}
+
+Test(store, counts_a_booking_that_postgresql_does_not_know)
+{
+	struct store *const store = store_new(fixture.mongo);
+	const struct log_row rows[] = { row_of(0, ID("1"), 3, 5, SEAT_BOOKED, 1),
+					row_of(1, ID("2"), 1, 6, SEAT_BOOKED, 1),
+					row_of(2, ID("2"), 3, 6, SEAT_BOOKED, 3),
+					row_of(3, ID("3"), 1, 7, SEAT_BOOKED, 1) };
+
+	write_quietly(store, rows, 4);
+	cr_expect_eq(bookings.unknown, 2);
+	cr_expect_eq(bookings.written, 1);
+	cr_expect_eq(bookings.stale, 0);
+	cr_expect_eq(projector_fixture_count(&fixture, "bookings", "{}"), 1);
 	store_free(store);
 }
 
@@ -195,8 +247,8 @@ Test(store, lets_two_writers_change_one_block_by_turns)
 	for (int32_t i = 0; i < 10; i++) {
 		_cleanup_(fold_done) struct fold fold;
 		_cleanup_(store_result_done) struct store_result result;
-		char booking_id[8];
-		(void)snprintf(booking_id, sizeof(booking_id), "d%d", i);
+		char booking_id[sizeof(ID("1"))];
+		(void)snprintf(booking_id, sizeof(booking_id), ID("%d"), i);
 		const struct log_row row = row_of(0, booking_id, 1, i, SEAT_BOOKED, 1);
 
 		write_rows(i % 2 ? one : other, &row, 1, &fold, &result);
@@ -222,7 +274,7 @@ Test(store, names_the_event_whose_map_lacks_a_seat)
 	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
 		_cleanup_(fold_done) struct fold fold;
 		_cleanup_(store_result_done) struct store_result result;
-		const struct log_row row = row_of(0, "b1", 1, missing[i], SEAT_BOOKED, 1);
+		const struct log_row row = row_of(0, ID("1"), 1, missing[i], SEAT_BOOKED, 1);
 
 		fold_batch(&row, 1, &fold);
 		store_result_init(&result, &fold);

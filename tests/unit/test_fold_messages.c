@@ -24,12 +24,11 @@ static void setup(void)
 		seats[i] = (struct log_seat){ .position = i, .status = SEAT_BOOKED, .version = 3 };
 		(void)snprintf(seats[i].seat_id, sizeof(seats[i].seat_id), "S%d", i);
 	}
-	row = (struct log_row){ .booking_id = "b",
-				.booking_version = 1,
-				.event_id = "e",
-				.user_id = "u",
-				.seats = seats,
-				.seat_count = SEATS };
+	row = (struct log_row){
+		.booking = { .booking_id = "b", .version = 1, .event_id = "e", .user_id = "u" },
+		.seats = seats,
+		.seat_count = SEATS
+	};
 	fold_batch(&row, 1, &fold);
 	store_result_init(&result, &fold);
 	for (size_t i = 0; i < fold.seat_count; i++)

@@ -1,0 +1,307 @@
+#include "bookings.h"
+
+#include "booking_page.h"
+#include "bulk.h"
+#include "documents.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION_NONE  (-1)
+#define IDS_BYTES_MAX (BOOKING_PAGE_MAX * 48) /* of an array literal: a UUID, quotes and a comma   \
+					       */
+
+static const struct log_row *first_of(const struct fold *fold, const struct booking_change *change)
+{
+	return fold->rows[change->first];
+}
+
+static bool is_new(const struct fold *fold, const struct booking_change *change)
+{
+	return first_of(fold, change)->booking.version == 1 && !change->has_gap;
+}
+
+/* ---- New ones ---- */
+
+static bson_t *new_document(const struct fold *fold, const struct booking_change *change)
+{
+	const size_t count = change->count < HISTORY_MAX ? change->count : HISTORY_MAX;
+	const size_t skipped = change->count - count;
+	struct decision history[HISTORY_MAX];
+	for (size_t i = 0; i < count; i++)
+		history[i] = fold->rows[change->first + skipped + i]->decision;
+
+	struct booking_values booking = change->newest->booking;
+	booking.requested_at_ms = first_of(fold, change)->booking.requested_at_ms;
+	booking.decided_at_ms = change->decided->booking.decided_at_ms;
+	booking.history = history;
+	booking.history_count = count;
+	return document_booking(&booking);
+}
+
+/*
+ * The first version is what nearly all rows are, and an insert costs MongoDB a tenth of an upsert.
+ * Whatever is there already is not older than it.
+ */
+static err_code insert_new(struct mongo *mongo, const struct fold *fold, struct bulk_result *ret,
+			   struct err *err)
+{
+	_cleanup_(bulk_done) struct bulk bulk = { 0 };
+	bulk_open(&bulk, mongo, DOCUMENTS_BOOKINGS);
+
+	for (size_t i = 0; i < fold->booking_count; i++) {
+		if (!is_new(fold, &fold->bookings[i]))
+			continue;
+		_cleanup_(bson_destroyp) bson_t *doc = new_document(fold, &fold->bookings[i]);
+		const err_code code = bulk_insert(&bulk, doc, err);
+		if (code != ERR_OK)
+			return code;
+	}
+	return bulk_run(&bulk, "insert bookings", ret, err);
+}
+
+/* ---- Known ones ---- */
+
+static bson_t *move_filter(const char *booking_id, int64_t from, int64_t to)
+{
+	return BCON_NEW("_id", BCON_UTF8(booking_id), "version", "{", "$gte", BCON_INT64(from),
+			"$lt", BCON_INT64(to), "}");
+}
+
+static void append_set(bson_t *update, const struct fold *fold, const struct booking_change *change)
+{
+	const int64_t oldest = change->newest->booking.version - HISTORY_MAX + 1;
+	bson_t set;
+
+	BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
+	document_append_booking_state(&set, &change->newest->booking);
+	if (change->decided)
+		BSON_APPEND_DATE_TIME(&set, "decided_at", change->decided->booking.decided_at_ms);
+	for (size_t i = change->first; i < change->first + change->count; i++) {
+		const struct decision *const decision = &fold->rows[i]->decision;
+		char key[HISTORY_KEY_BYTES_MAX];
+		if (decision->version < oldest)
+			continue;
+		document_history_key(decision->version, key);
+		document_append_decision(&set, key, decision);
+	}
+	bson_append_document_end(update, &set);
+}
+
+/* What the version before the first, or any between, may still have and is now too old. */
+static void append_unset(bson_t *update, int64_t first, int64_t newest)
+{
+	const int64_t last = newest - HISTORY_MAX;
+	const int64_t from = first - HISTORY_MAX > 1 ? first - HISTORY_MAX : 1;
+	bson_t unset;
+
+	if (last < from)
+		return;
+	BSON_APPEND_DOCUMENT_BEGIN(update, "$unset", &unset);
+	for (int64_t i = from; i <= last; i++) {
+		char key[HISTORY_KEY_BYTES_MAX];
+		document_history_key(i, key);
+		BSON_APPEND_UTF8(&unset, key, "");
+	}
+	bson_append_document_end(update, &unset);
+}
+
+static err_code add_move(struct bulk *bulk, const struct fold *fold,
+			 const struct booking_change *change, struct err *err)
+{
+	const int64_t first = first_of(fold, change)->booking.version;
+	const struct booking_values *const newest = &change->newest->booking;
+	_cleanup_(bson_destroyp) bson_t *filter =
+		move_filter(newest->booking_id, first - 1, newest->version);
+	_cleanup_(bson_destroyp) bson_t *update = bson_new();
+
+	append_set(update, fold, change);
+	append_unset(update, first, newest->version);
+	return bulk_update(bulk, filter, update, false, err);
+}
+
+/*
+ * with_new: some of the new ones were there already, perhaps in an older version than the fold's
+ * newest. *ret_complete: all were at a version before theirs, and moved on.
+ */
+static err_code move_known(struct mongo *mongo, const struct fold *fold, bool with_new,
+			   int64_t *ret_moved, bool *ret_complete, struct err *err)
+{
+	_cleanup_(bulk_done) struct bulk bulk = { 0 };
+	bool has_gap = false;
+	bulk_open(&bulk, mongo, DOCUMENTS_BOOKINGS);
+
+	for (size_t i = 0; i < fold->booking_count; i++) {
+		const struct booking_change *const change = &fold->bookings[i];
+		has_gap = has_gap || change->has_gap;
+		if (change->has_gap || (is_new(fold, change) && (!with_new || change->count == 1)))
+			continue;
+		const err_code code = add_move(&bulk, fold, change, err);
+		if (code != ERR_OK)
+			return code;
+	}
+	struct bulk_result written;
+	const err_code code = bulk_run(&bulk, "move bookings on", &written, err);
+	if (code == ERR_OK) {
+		*ret_moved = written.matched;
+		*ret_complete = !has_gap && written.matched == (int64_t)bulk.count;
+	}
+	return code;
+}
+
+/* ---- Lost ones ---- */
+
+static int compare_change(const void *key, const void *element)
+{
+	const struct booking_change *const change = element;
+	return strcmp(key, change->newest->booking.booking_id);
+}
+
+static void note_version(const struct fold *fold, const bson_t *doc, int64_t *versions)
+{
+	bson_iter_t iter;
+
+	if (!bson_iter_init_find(&iter, doc, "_id") || !BSON_ITER_HOLDS_UTF8(&iter))
+		return;
+	const struct booking_change *const change =
+		bsearch(bson_iter_utf8(&iter, NULL), fold->bookings, fold->booking_count,
+			sizeof(*fold->bookings), compare_change);
+	if (change && bson_iter_init_find(&iter, doc, "version"))
+		versions[change - fold->bookings] = bson_iter_as_int64(&iter);
+}
+
+static bson_t *ids_filter(const struct fold *fold)
+{
+	bson_t *const filter = bson_new();
+	bson_t in;
+	bson_t ids;
+
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &in);
+	BSON_APPEND_ARRAY_BEGIN(&in, "$in", &ids);
+	for (size_t i = 0; i < fold->booking_count; i++) {
+		char buf[16];
+		const char *key = NULL;
+		bson_uint32_to_string((uint32_t)i, &key, buf, sizeof(buf));
+		BSON_APPEND_UTF8(&ids, key, fold->bookings[i].newest->booking.booking_id);
+	}
+	bson_append_array_end(&in, &ids);
+	bson_append_document_end(filter, &in);
+	return filter;
+}
+
+/* What MongoDB has of each booking of the fold: its version, or VERSION_NONE. */
+static err_code read_versions(struct mongo *mongo, const struct fold *fold, int64_t *versions,
+			      struct err *err)
+{
+	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
+	mongo_client_take(mongo, &client);
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *bookings =
+		mongo_collection(&client, DOCUMENTS_BOOKINGS);
+	_cleanup_(bson_destroyp) bson_t *filter = ids_filter(fold);
+	_cleanup_(bson_destroyp) bson_t *opts =
+		BCON_NEW("projection", "{", "version", BCON_INT32(1), "}");
+	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
+		mongoc_collection_find_with_opts(bookings, filter, opts, NULL);
+
+	const bson_t *doc = NULL;
+	bson_error_t error;
+	for (size_t i = 0; i < fold->booking_count; i++)
+		versions[i] = VERSION_NONE;
+	while (mongoc_cursor_next(cursor, &doc))
+		note_version(fold, doc, versions);
+	return mongoc_cursor_error(cursor, &error) ? mongo_err(&error, "read bookings", err)
+						   : ERR_OK;
+}
+
+static err_code add_replacement(struct bulk *bulk, const struct booking_values *booking,
+				struct err *err)
+{
+	_cleanup_(bson_destroyp) bson_t *doc = document_booking(booking);
+	_cleanup_(bson_destroyp) bson_t *filter =
+		BCON_NEW("_id", BCON_UTF8(booking->booking_id), "version", "{", "$not", "{", "$gt",
+			 BCON_INT64(booking->version), "}", "}");
+
+	return bulk_replace(bulk, filter, doc, true, err);
+}
+
+static err_code rewrite_page(struct pg *pg, struct mongo *mongo, const char *ids,
+			     int64_t *rewritten, struct err *err)
+{
+	_cleanup_(booking_page_done) struct booking_page page = { 0 };
+	_cleanup_(bulk_done) struct bulk bulk = { 0 };
+	struct booking_values booking;
+	bulk_open(&bulk, mongo, DOCUMENTS_BOOKINGS);
+
+	err_code code = booking_page_of(pg, ids, &page, err);
+	while (code == ERR_OK && booking_page_next(&page, &booking))
+		code = add_replacement(&bulk, &booking, err);
+	struct bulk_result written; /* A duplicate is newer. */
+	if (code == ERR_OK)
+		code = bulk_run(&bulk, "write bookings anew", &written, err);
+	if (code == ERR_OK)
+		*rewritten += (int64_t)bulk.count;
+	return code;
+}
+
+/* Those that are not there, or older than the fold's newest. */
+static err_code rewrite_lost(struct pg *pg, struct mongo *mongo, const struct fold *fold,
+			     const int64_t *versions, struct bookings_result *result,
+			     struct err *err)
+{
+	_cleanup_(strbuf_done) struct strbuf ids;
+	err_code code = ERR_OK;
+	strbuf_init(&ids, IDS_BYTES_MAX);
+
+	for (size_t next = 0; code == ERR_OK && next < fold->booking_count;) {
+		int count = 0;
+		strbuf_reset(&ids);
+		pg_array_open(&ids);
+		for (; next < fold->booking_count && count < BOOKING_PAGE_MAX; next++) {
+			const struct booking_values *const newest =
+				&fold->bookings[next].newest->booking;
+			if (versions[next] >= newest->version)
+				continue;
+			pg_array_add(&ids, newest->booking_id);
+			count++;
+		}
+		pg_array_close(&ids);
+		const int64_t before = result->rewritten;
+		if (count > 0)
+			code = rewrite_page(pg, mongo, ids.data, &result->rewritten, err);
+		result->unknown += count - (result->rewritten - before);
+	}
+	return code;
+}
+
+static err_code repair(struct pg *pg, struct mongo *mongo, const struct fold *fold,
+		       struct bookings_result *result, struct err *err)
+{
+	_cleanup_free_ int64_t *versions = calloc(fold->booking_count + 1, sizeof(*versions));
+	assert(versions);
+
+	const err_code code = read_versions(mongo, fold, versions, err);
+	return code == ERR_OK ? rewrite_lost(pg, mongo, fold, versions, result, err) : code;
+}
+
+err_code bookings_write(struct pg *pg, struct mongo *mongo, const struct fold *fold,
+			struct bookings_result *ret, struct err *err)
+{
+	struct bulk_result inserted;
+	struct bookings_result result = { 0 };
+	int64_t moved = 0;
+	bool is_complete = false;
+
+	err_code code = insert_new(mongo, fold, &inserted, err);
+	if (code == ERR_OK)
+		code = move_known(mongo, fold, inserted.duplicates > 0, &moved, &is_complete, err);
+	if (code == ERR_OK && !is_complete)
+		code = repair(pg, mongo, fold, &result, err);
+	if (code != ERR_OK)
+		return code;
+
+	result.written = inserted.inserted + moved + result.rewritten;
+	result.stale = (int64_t)fold->booking_count - result.written - result.unknown;
+	*ret = result;
+	return ERR_OK;
+}

@@ -1,0 +1,26 @@
+/*
+ * bookings - the documents of bookings: moved on by a fold, or written anew from PostgreSQL.
+ *
+ * A booking whose first version is in the fold is inserted. A later version is written over the
+ * one before it or over any between; a document that is as new or newer stays. Where neither
+ * holds (the document was lost, or a version before is missing) the document is written anew from
+ * PostgreSQL, with its whole history: it never has holes. Entries of the history are keyed by
+ * version, so writing one twice changes nothing.
+ * Errors   ERR_UNAVAILABLE: how much was written is unknown: write the fold again.
+ * Source   lib/PROTOCOL.md, "The read model (MongoDB)".
+ */
+#pragma once
+
+#include "fold.h"
+#include "mongo.h"
+#include "pg.h"
+
+struct bookings_result {
+	int64_t written;
+	int64_t stale;     /* MongoDB had as new or newer */
+	int64_t rewritten; /* of those written: anew from PostgreSQL */
+	int64_t unknown;   /* to PostgreSQL, though its log has them: not written */
+};
+
+err_code bookings_write(struct pg *pg, struct mongo *mongo, const struct fold *fold,
+			struct bookings_result *ret, struct err *err) _must_check_;
