@@ -2,6 +2,7 @@
 #include "log.h"
 #include "mongo.h"
 #include "ops.h"
+#include "outbox.h"
 #include "pg.h"
 #include "projector.h"
 #include "stop.h"
@@ -19,16 +20,20 @@
 #define MONGO_CLIENTS_VERIFY   2
 #define MONGO_ANSWER_FACTOR    3
 #define IDLE_IN_TRANSACTION_MS 60000
+#define JOBS_MAX               2 /* the read model, and the outbox */
 
 DEFINE_CLEANUP(struct metrics *, metrics_free)
 DEFINE_CLEANUP(struct mongo *, mongo_close)
 DEFINE_CLEANUP(struct ops *, ops_close)
+DEFINE_CLEANUP(struct outbox *, outbox_close)
 DEFINE_CLEANUP(struct pg *, pg_free)
 DEFINE_CLEANUP(struct projector *, projector_close)
 
-/* The thread that does the work, so that main is free to wait for the signal. */
-struct worker {
-	struct projector *projector;
+/* What a thread of its own does, so that main is free to wait for the signal. */
+struct job {
+	err_code (*run)(void *ctx, struct err *err);
+	void (*stop)(void *ctx);
+	void *ctx;
 	pthread_t thread;
 	atomic_bool has_ended;
 	err_code code;
@@ -51,55 +56,99 @@ static bool has_mongodb(void *ctx)
 	return projector_has_mongodb(ctx);
 }
 
-static void *work(void *argument)
+static err_code run_projector(void *ctx, struct err *err)
 {
-	struct worker *const worker = argument;
-
-	worker->code = projector_run(worker->projector, &worker->err);
-	atomic_store(&worker->has_ended, true);
-	return NULL;
+	return projector_run(ctx, err);
 }
 
-static void rebuild(struct projector *projector, struct worker *worker)
+static void stop_projector(void *ctx)
+{
+	projector_stop(ctx);
+}
+
+static err_code run_outbox(void *ctx, struct err *err)
+{
+	return outbox_run(ctx, err);
+}
+
+static void stop_outbox(void *ctx)
+{
+	outbox_stop(ctx);
+}
+
+static err_code rebuild(void *ctx, struct err *err)
 {
 	struct rebuild_result result;
 
-	worker->code = projector_rebuild(projector, &result, &worker->err);
-	if (worker->code == ERR_OK)
+	const err_code code = projector_rebuild(ctx, &result, err);
+	if (code == ERR_OK)
 		(void)printf("rebuild: %" PRId64 " events, %" PRId64 " blocks, %" PRId64
 			     " bookings written, %" PRId64 " documents deleted\n",
 			     result.events, result.blocks, result.bookings, result.deleted);
+	return code;
 }
 
-static void *work_rebuild(void *argument)
+static void *run_job(void *argument)
 {
-	struct worker *const worker = argument;
+	struct job *const job = argument;
 
-	rebuild(worker->projector, worker);
-	atomic_store(&worker->has_ended, true);
+	job->code = job->run(job->ctx, &job->err);
+	atomic_store(&job->has_ended, true);
 	return NULL;
 }
 
-/* Until the work has ended by itself, or the process is asked to stop. */
-static int see_through(struct worker *worker, void *(*job)(void *), struct ops *ops,
-		       int64_t drain_ms)
+static bool has_any_ended(struct job *jobs, size_t count)
 {
-	if (pthread_create(&worker->thread, NULL, job, worker) != 0) {
+	for (size_t i = 0; i < count; i++)
+		if (atomic_load(&jobs[i].has_ended))
+			return true;
+	return false;
+}
+
+/* Stops those that were started; the first that failed says how it ended. */
+static int end_jobs(struct job *jobs, size_t count)
+{
+	int status = EXIT_SUCCESS;
+
+	for (size_t i = 0; i < count; i++)
+		jobs[i].stop(jobs[i].ctx);
+	for (size_t i = 0; i < count; i++) {
+		(void)pthread_join(jobs[i].thread, NULL); /* Fails only for one that is none. */
+		if (jobs[i].code != ERR_OK && status == EXIT_SUCCESS)
+			status = fail("projector_ended", &jobs[i].err);
+	}
+	return status;
+}
+
+/* Until a job has ended by itself, or the process is asked to stop. */
+static int see_through(struct job *jobs, size_t count, struct ops *ops, int64_t drain_ms)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (pthread_create(&jobs[i].thread, NULL, run_job, &jobs[i]) == 0)
+			continue;
 		log_error("thread_not_started");
+		(void)end_jobs(jobs, i);
 		return EXIT_FAILURE;
 	}
 	bool is_asked = false;
-	while (!is_asked && !atomic_load(&worker->has_ended))
+	while (!is_asked && !has_any_ended(jobs, count))
 		is_asked = stop_wait(END_CHECK_MS);
 	if (is_asked) {
 		log_info("draining", LOG_INT("within_ms", drain_ms));
 		stop_arm_deadline(drain_ms);
 		if (ops)
 			ops_drain(ops);
-		projector_stop(worker->projector);
 	}
-	(void)pthread_join(worker->thread, NULL); /* Fails only for a thread that is none. */
-	return worker->code == ERR_OK ? EXIT_SUCCESS : fail("projector_ended", &worker->err);
+	return end_jobs(jobs, count);
+}
+
+/* *ret stays NULL when it is switched off. */
+static err_code open_outbox(const struct projector_config *config, struct metrics *metrics,
+			    struct outbox **ret, struct err *err)
+{
+	if (strcmp(config->events_topic, OUTBOX_OFF) == 0)
+		return ERR_OK;
+	return outbox_open(config, metrics, ret, err);
 }
 
 static int serve(const struct projector_config *config)
@@ -109,7 +158,11 @@ static int serve(const struct projector_config *config)
 	_cleanup_(projector_closep) struct projector *projector = NULL;
 	if (projector_open(config, metrics, &projector, &err) != ERR_OK)
 		return fail("projector_not_opened", &err);
+	_cleanup_(outbox_closep) struct outbox *outbox = NULL;
+	if (open_outbox(config, metrics, &outbox, &err) != ERR_OK)
+		return fail("outbox_not_opened", &err);
 
+	/* Not Kafka: maps and bookings can be read without what is told to it. */
 	const struct ops_check checks[] = {
 		{ .name = "postgresql", .is_up = has_postgresql, .ctx = projector },
 		{ .name = "mongodb", .is_up = has_mongodb, .ctx = projector },
@@ -120,8 +173,11 @@ static int serve(const struct projector_config *config)
 		return fail("ops_not_opened", &err);
 	log_info("started", LOG_INT("ops_port", config->common.ops_port));
 
-	struct worker worker = { .projector = projector };
-	const int status = see_through(&worker, work, ops, config->common.drain_ms);
+	struct job jobs[JOBS_MAX] = {
+		{ .run = run_projector, .stop = stop_projector, .ctx = projector },
+		{ .run = run_outbox, .stop = stop_outbox, .ctx = outbox },
+	};
+	const int status = see_through(jobs, outbox ? JOBS_MAX : 1, ops, config->common.drain_ms);
 	log_info("stopped", LOG_INT("status", status));
 	return status;
 }
@@ -134,8 +190,8 @@ static int run_rebuild(const struct projector_config *config)
 	if (projector_open(config, metrics, &projector, &err) != ERR_OK)
 		return fail("projector_not_opened", &err);
 
-	struct worker worker = { .projector = projector };
-	return see_through(&worker, work_rebuild, NULL, config->common.drain_ms);
+	struct job job = { .run = rebuild, .stop = stop_projector, .ctx = projector };
+	return see_through(&job, 1, NULL, config->common.drain_ms);
 }
 
 static int not_compared(const struct err *err)

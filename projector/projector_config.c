@@ -34,6 +34,19 @@ static const struct config_key KEYS[] = {
 	{ "LIVE_TIMEOUT_MS", CONFIG_INT, CONFIG_PLAIN,
 	  offsetof(struct projector_config, live_timeout_ms),
 	  "500", 10, 10000, "longest time, in ms, that publishing one change may take" },
+	{ "KAFKA_BROKERS", CONFIG_TEXT, CONFIG_PLAIN,
+	  offsetof(struct projector_config, kafka_brokers),
+	  "127.0.0.1:9092", 1, CONFIG_TEXT_BYTES_MAX - 1,
+	  "Kafka bootstrap servers, host:port, comma-separated" },
+	{ "EVENTS_TOPIC", CONFIG_TEXT, CONFIG_PLAIN,
+	  offsetof(struct projector_config, events_topic),
+	  "booking_events", 1, 249, "topic that the booking log is told to; off: none" },
+	{ "EVENTS_BATCH_MAX", CONFIG_INT, CONFIG_PLAIN,
+	  offsetof(struct projector_config, events_batch_max),
+	  "500", 1, 2000, "most log rows told to Kafka at once" },
+	{ "KAFKA_MESSAGE_TIMEOUT_MS", CONFIG_INT, CONFIG_PLAIN,
+	  offsetof(struct projector_config, kafka_message_timeout_ms),
+	  "3000", 100, 60000, "time, in ms, after which a message is given up and sent anew" },
 	{ "VERIFY_WAIT_MS", CONFIG_INT, CONFIG_PLAIN,
 	  offsetof(struct projector_config, verify_wait_ms),
 	  "10000", 0, 600000, "--verify: longest wait, in ms, for the log to be folded in" },
@@ -42,7 +55,7 @@ static const struct config_key KEYS[] = {
 
 const struct config_program PROJECTOR_PROGRAM = {
 	.name = "projector",
-	.summary = "folds PostgreSQL's booking log into MongoDB and tells the live channel",
+	.summary = "folds PostgreSQL's booking log into MongoDB, tells the live channel and Kafka",
 	.keys = KEYS,
 	.count = sizeof(KEYS) / sizeof(KEYS[0]),
 };

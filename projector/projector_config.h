@@ -16,6 +16,10 @@ struct projector_config {
 	int64_t events_check_ms;
 	char live_url[CONFIG_TEXT_BYTES_MAX];
 	int64_t live_timeout_ms;
+	char kafka_brokers[CONFIG_TEXT_BYTES_MAX];
+	char events_topic[CONFIG_TEXT_BYTES_MAX];
+	int64_t events_batch_max;
+	int64_t kafka_message_timeout_ms;
 	int64_t verify_wait_ms;
 };
 
