@@ -1,10 +1,14 @@
 """One idempotency key, one effect."""
 
+import json
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support.wait import wait_for
+from support.web import Client
 
 
 def new_key():
@@ -215,6 +219,66 @@ def test_one_key_may_be_used_for_each_of_two_bookings(stack):
     assert len({a.json()["commandId"] for a in answers}) == 2
     for booking_id in ids:
         stack.wait_status(booking_id, "confirmed")
+
+
+# --- the gateway's second attempts ---------------------------------------------------------------
+
+def sent_twice(stack, method, path, body):
+    """As the gateway does when the first write-api went before it answered: the same request,
+    by its name, to both. The answers, and what Kafka has of it."""
+    mark = stack.kafka_ends()
+    name = f"{time.time_ns() // 10**6}-{uuid.uuid4().hex}"
+    answers = [Client(stack.base + port).request(method, path, body, {"Seatline-Request": name})
+               for port in (100, 101)]
+    assert [a.status for a in answers] == [202, 202]
+    assert answers[0].body == answers[1].body
+    body = answers[0].json()
+    found = [json.loads(m.value()) for m in stack.messages_since(mark)]
+    found = [m for m in found if m["bookingId"] == body["bookingId"]]
+    assert len(found) == 2, "the first had been stored"
+    assert found[0].get("commandId") == found[1].get("commandId") == body.get("commandId")
+    return body
+
+
+def test_a_booking_that_the_gateway_sends_twice_is_one(stack):
+    event = stack.create_event(2)
+    body = sent_twice(stack, "POST", "/api/bookings",
+                      {"userId": "anna", "eventId": event, "seatIds": ["S1", "S2"]})
+    stack.outcome(stack.booked_id(event, "no-such-seat"))
+    found = stack.booking(body["bookingId"])
+    assert (found["status"], found["version"]) == ("held", 1)
+
+
+@pytest.mark.parametrize("method, suffix", [
+    ("PUT", "/confirm"), ("PUT", "/extend"), ("PUT", "/cancel"), ("DELETE", "")])
+def test_a_command_that_the_gateway_sends_twice_is_one(stack, method, suffix):
+    event = stack.create_event(1)
+    booking_id = stack.held(event, ["S1"])["booking_id"]
+    body = sent_twice(stack, method, f"/api/bookings/{booking_id}{suffix}", {})
+    assert stack.decided(booking_id, body["commandId"])["result"] == "done"
+    stack.outcome(stack.booked_id(event, "no-such-seat"))
+    assert stack.booking(booking_id)["version"] == 2
+
+
+def test_a_command_outlives_the_write_api_that_had_it(stack):
+    event = stack.create_event(30)
+    ids = [stack.held(event, [f"S{n}"])["booking_id"] for n in range(1, 31)]
+    first = stack["write-api-0"]
+    first.pause()
+    with ThreadPoolExecutor(len(ids)) as pool:
+        sent = [pool.submit(stack.command, booking_id, ("confirm", "extend", "delete")[n % 3])
+                for n, booking_id in enumerate(ids)]
+        try:
+            wait_for(lambda: any(s.done() for s in sent), 10, "the other one answers")
+        finally:
+            first.kill()
+        answers = [s.result(30) for s in sent]
+    first.start()
+    wait_for(lambda: stack.is_ready(first.name), 20, f"{first.name} is ready")
+    assert {a.status for a in answers} == {202}
+    for booking_id, answer in zip(ids, answers):
+        assert stack.decided(booking_id, answer.json()["commandId"])["result"] == "done"
+        assert stack.booking(booking_id)["version"] == 2
 
 
 def test_without_a_key_each_request_is_a_booking_of_its_own(stack):
