@@ -32,6 +32,41 @@ def test_a_request_id_is_echoed_and_passed_on_through_kafka(stack):
     assert headers["schema-version"] == "1"
 
 
+def test_a_command_follows_its_booking_through_kafka(stack):
+    event, mark = stack.create_event(1), stack.kafka_ends()
+    booking_id = stack.held(event, ["S1"])["booking_id"]
+    made = only_message(stack, mark, booking_id)
+    for verb in ("extend", "confirm", "delete"):
+        mark = stack.kafka_ends()
+        answer = stack.command(booking_id, verb, X_Request_Id=f"{verb}-{event}",
+                               Traceparent=TRACEPARENT)
+        assert answer.header("X-Request-Id") == f"{verb}-{event}"
+        message = only_message(stack, mark, booking_id)
+        assert (message.key(), message.partition()) == (booking_id.encode(), made.partition())
+        headers = headers_of(message)
+        assert headers["x-request-id"] == f"{verb}-{event}"
+        assert headers["traceparent"] == TRACEPARENT
+        value = json.loads(message.value())
+        assert value["type"] == ("cancel" if verb == "delete" else verb)
+        assert value["commandId"] == answer.json()["commandId"]
+
+
+def test_who_waits_has_the_same_request_id_to_the_end(stack):
+    event = stack.create_event(1)
+    request_id = f"wait-{event}"
+    start = {name: stack[name].log_size() for name in stack.instances()}
+    answer = stack.hold(event, ["S1"], X_Request_Id=request_id, Prefer="wait=10")
+    assert answer.status == 201
+    assert answer.headers.get_all("X-Request-Id") == [request_id]
+    for program in ("write-api", "worker"):
+        lines = [line for name in stack.instances(program)
+                 for line in stack.log_lines(name, start[name])]
+        assert request_id in [line.get("request_id") for line in lines], program
+    access = (stack.state / "log" / "nginx-access.log").read_text().splitlines()
+    line = next(json.loads(line) for line in access if request_id in line)
+    assert (line["path"], line["status"]) == ("/api/bookings", 201)
+
+
 def test_a_request_without_one_is_given_one_and_a_bad_one_is_replaced(stack):
     event, mark = stack.create_event(3), stack.kafka_ends()
     for seat, sent in (("S1", {}), ("S2", {"X_Request_Id": "bad id", "Traceparent": "00-zz"}),
