@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import datetime
 
 import pytest
 
@@ -75,10 +76,25 @@ def test_the_map_has_each_seat_with_its_status_and_holder(stack):
 
 
 def test_the_seeded_events_are_there(stack):
-    assert {"concert123", "sports_event456", "arena"} <= {e["event_id"] for e in all_events(stack)}
-    seats = {s["seat_id"] for s in stack.seat_map("concert123")["seats"]}
-    assert seats == {f"{row}{n}" for row in "ABCDEFGHIJ" for n in range(1, 11)}
+    assert {"concert123", "sports_event456", "arena", "1", "doctor-friday"} <= {
+        e["event_id"] for e in all_events(stack)}
+    for event in ("concert123", "1"):
+        seats = {s["seat_id"] for s in stack.seat_map(event)["seats"]}
+        assert seats == {f"{row}{n}" for row in "ABCDEFGHIJ" for n in range(1, 11)}
     assert len(stack.seat_map("arena")["seats"]) == 10_000
+
+
+def test_the_seeded_surgery_gives_one_slot_to_a_patient_for_20_s(stack):
+    user = stack.user()
+    free = next(s["seat_id"] for s in stack.seat_map("doctor-friday")["seats"]
+                if s["status"] == "available")
+    held = stack.held("doctor-friday", [free], user)
+    ends, began = (datetime.fromisoformat(held[name].replace("Z", "+00:00"))
+                   for name in ("expires_at", "decided_at"))
+    assert (ends - began).total_seconds() == 20
+    refused = stack.hold("doctor-friday", ["11:40"], user)
+    assert stack.outcome(refused.json()["bookingId"])["reason"] == "seat_limit"
+    stack.decision(held["booking_id"], "cancel")
 
 
 def test_a_booked_seat_is_seen_within_a_second_at_rest(stack):

@@ -69,7 +69,8 @@ METRICS = {
                "seatline_worker_fenced_commits_total", "seatline_worker_dead_letters_total"],
     "projector": ["seatline_projector_lag_seconds", "seatline_projector_step_seconds",
                   "seatline_projector_documents_written_total"],
-    "read-api": ["http_requests_total", "seatline_read_seconds"],
+    "read-api": ["http_requests_total", "seatline_read_seconds", "seatline_waiting",
+                 "seatline_waits_total"],
 }
 
 
