@@ -13,8 +13,8 @@ kafka_configure() {
 		KAFKA_FLUSH_MESSAGES >"$config"
 	[[ -f $KAFKA_DATA/meta.properties ]] && return 0
 	rm -rf -- "$KAFKA_DATA"
-	# A cluster id is 16 random bytes in URL-safe base64. One that began with "-" would be taken for
-	# an option.
+	# A cluster id is 16 random bytes in URL-safe base64. One that began with "-" would be taken
+	# for an option.
 	id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
 	id=${id/#-/A}
 	java "$KAFKA_HEAP" -cp "$KAFKA_DIR/*" kafka.tools.StorageTool format --config "$config" \
