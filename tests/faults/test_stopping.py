@@ -70,10 +70,10 @@ def test_a_write_api_killed_under_load_loses_no_202(stack):
     stack.assert_verified()
 
 
-@pytest.mark.parametrize("program", ["write-api", "worker", "projector", "read-api"])
-def test_a_program_stops_in_time_when_its_servers_are_gone(stack, program):
-    server = {"write-api": "kafka", "worker": "postgresql", "projector": "mongodb",
-              "read-api": "mongodb"}[program]
+@pytest.mark.parametrize("program, server", [
+    ("write-api", "kafka"), ("worker", "kafka"), ("worker", "postgresql"),
+    ("projector", "mongodb"), ("read-api", "mongodb")])
+def test_a_program_stops_in_time_when_its_servers_are_gone(stack, program, server):
     bound = drain_s(stack, program)
     name = stack.instances(program)[0]
     stack[name].stop()
@@ -87,6 +87,27 @@ def test_a_program_stops_in_time_when_its_servers_are_gone(stack, program):
     began = time.monotonic()
     assert stack[name].stop(bound + MARGIN_S) == 0
     assert time.monotonic() - began < bound + MARGIN_S
+
+
+def test_a_write_api_stops_in_time_under_load_without_kafka(stack):
+    """Whoever asks meanwhile is refused as without Kafka, not left with a broken connection."""
+    names, bound = stack.instances("write-api"), drain_s(stack, "write-api")
+    stack.restart(names)  # as our children their status is known
+    stack.heal()
+    event = stack.create_event(60)
+    with Load(stack, [event], 60) as load:
+        wait_for(lambda: len(load.accepted) >= 50, 10, "the load flows")
+        stack["kafka"].kill()
+        for name in names:
+            refused = len(load.trouble) + 20
+            wait_for(lambda: len(load.trouble) >= refused, 10, "requests are refused")
+            began = time.monotonic()
+            assert stack[name].stop(bound + MARGIN_S) == 0
+            assert time.monotonic() - began < bound + MARGIN_S
+    assert [text for text in load.trouble if not text.startswith("book: 503 ")] == []
+    stack.heal()
+    stack.wait_settled(load.accepted, 20)
+    stack.assert_verified()
 
 
 def test_a_program_starts_before_its_servers_and_becomes_ready_with_them(stack):
