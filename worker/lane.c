@@ -190,7 +190,9 @@ static bool take(struct lane *lane)
 	struct batch *const batch = &lane->batch;
 
 	const int64_t take_us = now_us(lane);
-	const int64_t wait_ms = sweeper_is_behind(lane->sweeper) ? 0 : LANE_WAIT_MS;
+	const bool may_sweep =
+		sweeper_is_behind(lane->sweeper) && now_ms(lane) >= lane->retry_at_ms;
+	const int64_t wait_ms = may_sweep ? 0 : LANE_WAIT_MS;
 	if (!source->ops->take(source->ctx, lane->config.batch_max, wait_ms, &batch->source))
 		return false;
 	observe(lane, LANE_TAKE, take_us);

@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-/* 5,000 commands of 10 seats with ids of 64 bytes make 7 MB; each may end holds of 10 seats more. */
+/* 5,000 commands of 10 seats with ids of 64 bytes make 7 MB; each may end 10 holds of as many. */
 #define ARRAY_BYTES_MAX   (64u << 20)
 #define ELEMENT_BYTES_MAX 2048
 

@@ -76,8 +76,8 @@ static void add_wanted(struct ledger_arrays *arrays, const struct state *state)
 		ledger_arrays_add(arrays, KEY, state->keys[i].key);
 }
 
-static void add_step(struct ledger_load *load, enum ledger_load_kind kind, const char *const *params,
-		     int param_count, struct pg_step *steps)
+static void add_step(struct ledger_load *load, enum ledger_load_kind kind,
+		     const char *const *params, int param_count, struct pg_step *steps)
 {
 	static const struct {
 		const char *name;
