@@ -23,13 +23,13 @@ static void poll_log(void *ctx)
 	(void)ctx;
 }
 
-static bool next_unstarted(void *ctx, size_t *cursor, struct partition_name *ret)
+static bool next_partition(void *ctx, bool started, size_t *cursor, struct partition_name *ret)
 {
 	struct world *const world = ctx;
 
 	for (; *cursor < WORLD_PARTITIONS; (*cursor)++) {
 		const struct world_partition *const partition = &world->partitions[*cursor];
-		if (!partition->owned || partition->started)
+		if (!partition->owned || partition->started != started)
 			continue;
 		*ret = (struct partition_name){ "cluster", "topic", (int32_t)(*cursor)++ };
 		return true;
@@ -119,7 +119,7 @@ static void report(void *ctx, int32_t id, int64_t next_offset)
 
 static const struct source_ops source_ops = {
 	.poll = poll_log,
-	.next_unstarted = next_unstarted,
+	.next_partition = next_partition,
 	.bounds = bounds,
 	.start = start,
 	.restart = restart,
@@ -131,11 +131,13 @@ static const struct source_ops source_ops = {
 
 /* ---- The locks ---- */
 
-struct world_seat *world_seat(struct world *world, const char *seat_id)
+static int *foreign(struct world *world, const char *seat_id)
 {
-	for (size_t i = 0; i < world->seat_count; i++)
-		if (strcmp(world->seats[i].seat_id, seat_id) == 0)
-			return &world->seats[i];
+	static const char *const seats[WORLD_SEATS] = { "A1", "A2", "A3", "A4" };
+
+	for (size_t i = 0; i < WORLD_SEATS; i++)
+		if (strcmp(seats[i], seat_id) == 0)
+			return &world->foreign[i];
 
 	return NULL;
 }
@@ -150,10 +152,12 @@ static err_code lock(void *ctx, const struct partition_name *name, const struct 
 	if (fails(&world->locks_down))
 		return err_set(err, ERR_UNAVAILABLE, "no locks");
 	for (size_t i = 0; i < count; i++) {
-		struct world_seat *const seat = world_seat(world, seats[i].seat_id);
-		ret[i] = seat && fails(&seat->foreign) ? SEAT_LOCK_FOREIGN : SEAT_LOCK_TAKEN;
+		int *const left = foreign(world, seats[i].seat_id);
+		ret[i] = left && fails(left) ? SEAT_LOCK_FOREIGN : SEAT_LOCK_TAKEN;
 	}
 	world->locked_now = (int)count;
+	if (world->locked_most < world->locked_now)
+		world->locked_most = world->locked_now;
 
 	return ERR_OK;
 }
@@ -164,66 +168,47 @@ static void unlock(void *ctx, const struct partition_name *name, const struct se
 	struct world *const world = ctx;
 	(void)name;
 	(void)seats;
-	(void)count;
 
 	world->unlocks++;
-	world->locked_now = 0;
+	world->locked_now -= (int)count;
 }
 
 static const struct seat_lock_ops lock_ops = { .lock = lock, .unlock = unlock };
 
-/* ---- The ledger ---- */
+/* ---- The ledger, with faults ---- */
+
+static err_code no_ledger(struct err *err)
+{
+	return err_set(err, ERR_UNAVAILABLE, "no ledger");
+}
+
+static void before(struct world *world)
+{
+	void (*const hook)(struct world *) = world->on_begin;
+
+	world->on_begin = NULL;
+	if (hook)
+		hook(world);
+}
 
 static err_code progress(void *ctx, const struct partition_name *name, int64_t *ret_next_offset,
 			 bool *ret_fresh, struct err *err)
 {
 	struct world *const world = ctx;
-	struct world_partition *const partition = &world->partitions[name->partition];
 
 	if (fails(&world->ledger_down))
-		return err_set(err, ERR_UNAVAILABLE, "no ledger");
-	*ret_fresh = partition->progress < 0;
-	if (*ret_fresh)
-		partition->progress = 0;
-	*ret_next_offset = partition->progress;
+		return no_ledger(err);
 
-	return ERR_OK;
+	return world->ledger.ops->progress(world->ledger.ctx, name, ret_next_offset, ret_fresh,
+					   err);
 }
 
 static err_code rewind_to(void *ctx, const struct partition_name *name, int64_t from, int64_t to,
 			  struct err *err)
 {
 	struct world *const world = ctx;
-	struct world_partition *const partition = &world->partitions[name->partition];
 
-	if (partition->progress != from)
-		return err_set(err, ERR_CONFLICT, "moved");
-	partition->progress = to;
-
-	return ERR_OK;
-}
-
-static void fill(const struct world *world, struct state *state)
-{
-	struct known_event *const event = state_event(state, "e");
-	if (event)
-		event->exists = true;
-	for (size_t i = 0; i < world->seat_count; i++) {
-		struct seat *const seat = state_seat(state, "e", world->seats[i].seat_id);
-		if (!seat)
-			continue;
-		seat->exists = true;
-		seat->status = world->seats[i].status;
-		seat->version = world->seats[i].version;
-	}
-	for (size_t i = 0; i < world->booking_count; i++) {
-		struct known_booking *const booking =
-			state_booking(state, world->bookings[i].booking_id);
-		if (!booking)
-			continue;
-		booking->exists = true;
-		booking->content = world->bookings[i].content;
-	}
+	return world->ledger.ops->rewind(world->ledger.ctx, name, from, to, err);
 }
 
 static err_code begin(void *ctx, const struct partition_name *name, int64_t old_offset,
@@ -232,58 +217,44 @@ static err_code begin(void *ctx, const struct partition_name *name, int64_t old_
 	struct world *const world = ctx;
 
 	world->begins++;
-	if (world->on_begin) {
-		void (*const hook)(struct world *) = world->on_begin;
-		world->on_begin = NULL;
-		hook(world);
-	}
+	before(world);
 	if (fails(&world->ledger_down))
-		return err_set(err, ERR_UNAVAILABLE, "no ledger");
-	if (world->partitions[name->partition].progress != old_offset)
-		return err_set(err, ERR_CONFLICT, "fence");
-	world->fence_to = new_offset;
-	*ret_now_ms = world->clock_us / 1000;
-	fill(world, state);
+		return no_ledger(err);
 
-	return ERR_OK;
+	return world->ledger.ops->begin(world->ledger.ctx, name, old_offset, new_offset, state,
+					ret_now_ms, err);
 }
 
-static void apply(struct world *world, const struct state *state, const struct batch_item *items,
-		  size_t count)
+static err_code sweep(void *ctx, const struct partition_name *name, int64_t offset,
+		      size_t bookings_max, struct state *state, int64_t *ret_now_ms,
+		      struct err *err)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (!items[i].is_command || items[i].outcome.verdict > VERDICT_REJECTED)
-			continue;
-		assert(world->booking_count < WORLD_BOOKINGS_MAX);
-		struct world_booking *const booking = &world->bookings[world->booking_count++];
-		memcpy(booking->booking_id, items[i].command.booking_id.text,
-		       sizeof(booking->booking_id));
-		booking->content = booking_content_of(&items[i].command);
-		booking->confirmed = items[i].outcome.verdict == VERDICT_CONFIRMED;
-	}
-	for (size_t i = 0; i < state->seat_index.count; i++) {
-		if (!state->seats[i].changed)
-			continue;
-		struct world_seat *const seat = world_seat(world, state->seats[i].seat_id);
-		assert(seat);
-		seat->status = state->seats[i].status;
-		seat->version = state->seats[i].version;
-		memcpy(seat->booking_id, state->seats[i].booking_id, sizeof(seat->booking_id));
-	}
+	struct world *const world = ctx;
+
+	world->sweeps++;
+	before(world);
+	if (fails(&world->sweeps_down) || fails(&world->ledger_down))
+		return no_ledger(err);
+
+	return world->ledger.ops->sweep(world->ledger.ctx, name, offset, bookings_max, state,
+					ret_now_ms, err);
 }
 
-static err_code commit(void *ctx, const struct state *state, const struct batch_item *items,
-		       size_t count, int64_t now_ms, struct err *err)
+static err_code commit(void *ctx, const struct partition_name *name, const struct state *state,
+		       const struct journal *journal, struct err *err)
 {
 	struct world *const world = ctx;
 	const enum world_commit how = world->next_commit;
-	(void)now_ms;
 
 	world->next_commit = WORLD_COMMIT;
-	if (how == WORLD_LOSE_BEFORE)
+	if (how == WORLD_LOSE_BEFORE) {
+		world->ledger.ops->rollback(world->ledger.ctx);
 		return err_set(err, ERR_UNAVAILABLE, "broken");
-	apply(world, state, items, count);
-	world->partitions[0].progress = world->fence_to;
+	}
+	const err_code code =
+		world->ledger.ops->commit(world->ledger.ctx, name, state, journal, err);
+	if (code != ERR_OK)
+		return code;
 	world->commits++;
 	if (how == WORLD_LOSE_AFTER)
 		return err_set(err, ERR_UNAVAILABLE, "broken");
@@ -293,22 +264,39 @@ static err_code commit(void *ctx, const struct state *state, const struct batch_
 
 static void rollback(void *ctx)
 {
-	(void)ctx;
+	struct world *const world = ctx;
+
+	world->rollbacks++;
+	world->ledger.ops->rollback(world->ledger.ctx);
+}
+
+static err_code look_for_lapsed(void *ctx, const int32_t *partitions, size_t count, bool *ret,
+				struct err *err)
+{
+	struct world *const world = ctx;
+
+	world->looks++;
+	if (fails(&world->ledger_down))
+		return no_ledger(err);
+
+	return world->ledger.ops->has_lapsed(world->ledger.ctx, partitions, count, ret, err);
 }
 
 static err_code check(void *ctx, struct err *err)
 {
 	struct world *const world = ctx;
 
-	return fails(&world->ledger_down) ? err_set(err, ERR_UNAVAILABLE, "no ledger") : ERR_OK;
+	return fails(&world->ledger_down) ? no_ledger(err) : ERR_OK;
 }
 
 static const struct ledger_ops ledger_ops = {
 	.progress = progress,
 	.rewind = rewind_to,
 	.begin = begin,
+	.sweep = sweep,
 	.commit = commit,
 	.rollback = rollback,
+	.has_lapsed = look_for_lapsed,
 	.check = check,
 };
 
@@ -338,6 +326,11 @@ static int64_t now_us(void *ctx)
 	return world->clock_us;
 }
 
+static int64_t ledger_now_ms(void *ctx)
+{
+	return now_us(ctx) / 1000;
+}
+
 static void wait_ms(void *ctx, int64_t ms)
 {
 	struct world *const world = ctx;
@@ -349,20 +342,23 @@ static const struct lane_clock_ops clock_ops = { .now_us = now_us, .wait_ms = wa
 
 /* ---- The world ---- */
 
-void world_init(struct world *world, size_t batch_max)
+void world_init_sweeping(struct world *world, size_t batch_max, int64_t sweep_ms)
 {
+	static const char *const seats[WORLD_SEATS] = { "A1", "A2", "A3", "A4" };
+
 	memset(world, 0, sizeof(*world));
-	for (int i = 0; i < 4; i++) {
-		struct world_seat *const seat = &world->seats[world->seat_count++];
-		(void)snprintf(seat->seat_id, sizeof(seat->seat_id), "A%d", i + 1);
-	}
-	for (int i = 0; i < WORLD_PARTITIONS; i++)
-		world->partitions[i].progress = -1;
+	memory_ledger_init(&world->memory, WORLD_COMMANDS_MAX, ledger_now_ms, world);
+	(void)memory_ledger_add_event(&world->memory, "e");
+	for (size_t i = 0; i < WORLD_SEATS; i++)
+		memory_ledger_add_seat(&world->memory, "e", seats[i]);
+	world->ledger = memory_ledger_ops(&world->memory);
 	world->clock_us = 1000000;
 	world->metrics = metrics_new();
 	metrics_worker_init(&world->counted, world->metrics);
 
-	const struct lane_config config = { .batch_max = batch_max, .lock_wait_ms = 2000 };
+	const struct lane_config config = { .batch_max = batch_max,
+					    .lock_wait_ms = 2000,
+					    .sweep_ms = sweep_ms };
 	const struct lane_ports ports = {
 		.source = { &source_ops, world },
 		.locks = { &lock_ops, world },
@@ -374,9 +370,15 @@ void world_init(struct world *world, size_t batch_max)
 	world_assign(world, 0);
 }
 
+void world_init(struct world *world, size_t batch_max)
+{
+	world_init_sweeping(world, batch_max, 0);
+}
+
 void world_done(struct world *world)
 {
 	lane_free(world->lane);
+	memory_ledger_done(&world->memory);
 	metrics_free(world->metrics);
 }
 
@@ -388,15 +390,46 @@ void world_append(struct world *world, const char *value)
 	(void)snprintf(partition->values[partition->high++], WORLD_VALUE_BYTES_MAX, "%s", value);
 }
 
-void world_book(struct world *world, int booking, const char *user, const char *seat_id)
+static void append_booking(struct world *world, const char *type, int booking, const char *user,
+			   const char *seats)
+{
+	char value[WORLD_VALUE_BYTES_MAX];
+	char list[128] = "";
+	char copy[64];
+	char *rest = copy;
+
+	(void)snprintf(copy, sizeof(copy), "%s", seats);
+	for (const char *seat = strsep(&rest, " "); seat; seat = strsep(&rest, " ")) {
+		const size_t len = strlen(list);
+		(void)snprintf(list + len, sizeof(list) - len, "%s\"%s\"", len ? "," : "", seat);
+	}
+	(void)snprintf(value, sizeof(value),
+		       "{\"type\":\"%s\",\"bookingId\":\"00000000-0000-8000-8000-%012d\","
+		       "\"eventId\":\"e\",\"seatIds\":[%s],\"userId\":\"%s\","
+		       "\"requestedAt\":\"2026-03-01T19:30:00.000Z\"}",
+		       type, booking, list, user);
+	world_append(world, value);
+}
+
+void world_book(struct world *world, int booking, const char *user, const char *seats)
+{
+	append_booking(world, "book", booking, user, seats);
+}
+
+void world_hold(struct world *world, int booking, const char *user, const char *seats)
+{
+	append_booking(world, "hold", booking, user, seats);
+}
+
+void world_act(struct world *world, const char *type, int booking, int command)
 {
 	char value[WORLD_VALUE_BYTES_MAX];
 
 	(void)snprintf(value, sizeof(value),
-		       "{\"type\":\"book\",\"bookingId\":\"00000000-0000-8000-8000-%012d\","
-		       "\"eventId\":\"e\",\"seatIds\":[\"%s\"],\"userId\":\"%s\","
+		       "{\"type\":\"%s\",\"bookingId\":\"00000000-0000-8000-8000-%012d\","
+		       "\"commandId\":\"00000000-0000-8000-9000-%012d\","
 		       "\"requestedAt\":\"2026-03-01T19:30:00.000Z\"}",
-		       booking, seat_id, user);
+		       type, booking, command);
 	world_append(world, value);
 }
 
@@ -424,24 +457,62 @@ bool world_settle(struct world *world)
 	const struct world_partition *const partition = &world->partitions[0];
 
 	for (int i = 0; i < TURNS_MAX; i++) {
-		if (partition->progress == partition->high && !lane_is_busy(world->lane))
+		if (world->memory.progress[0] == partition->high && !lane_is_busy(world->lane))
 			return true;
 		lane_turn(world->lane);
 	}
 	return false;
 }
 
+void world_pass(struct world *world, int64_t ms)
+{
+	const int64_t until_us = world->clock_us + ms * 1000;
+
+	for (int i = 0; i < TURNS_MAX && world->clock_us < until_us; i++)
+		lane_turn(world->lane);
+}
+
+const struct seat *world_seat(const struct world *world, const char *seat_id)
+{
+	const struct seat *const ret = state_seat(world->memory.store, "e", seat_id);
+	assert(ret);
+
+	return ret;
+}
+
+const struct known_booking *world_booking(const struct world *world, int booking)
+{
+	char id[BOOKING_ID_BYTES_MAX];
+
+	(void)snprintf(id, sizeof(id), "00000000-0000-8000-8000-%012d", booking);
+	const struct known_booking *const ret = state_booking(world->memory.store, id);
+	assert(ret);
+
+	return ret;
+}
+
 const char *world_outcomes(const struct world *world)
 {
-	static char text[WORLD_BOOKINGS_MAX * 16];
+	static const char marks[BOOKING_STATUS_COUNT] = {
+		[BOOKING_HELD] = 'h',      [BOOKING_CONFIRMED] = '+', [BOOKING_REJECTED] = '-',
+		[BOOKING_CANCELLED] = 'c', [BOOKING_EXPIRED] = 'e',
+	};
+	static char text[WORLD_COMMANDS_MAX * 16];
 	size_t len = 0;
 
 	text[0] = '\0';
-	for (size_t i = 0; i < world->booking_count; i++) {
-		const char *const digits = strrchr(world->bookings[i].booking_id, '-') + 1;
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%ld%c ",
-					strtol(digits, NULL, 10),
-					world->bookings[i].confirmed ? '+' : '-');
+	for (size_t i = 0; i < world->memory.row_count; i++) {
+		const struct memory_row *const row = &world->memory.rows[i];
+		const char *const digits = strrchr(row->booking_id, '-') + 1;
+		const int number = (int)strtol(digits, NULL, 10);
+		if (row->version == 1)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%d%c ", number,
+						marks[world_booking(world, number)->status]);
 	}
 	return text;
+}
+
+int64_t world_counted(const struct world *world, enum verdict verdict, enum reason reason)
+{
+	return metric_get(world->counted.outcomes[verdict][reason]);
 }

@@ -1,15 +1,16 @@
 /*
- * lane_world - all that a lane meets, in memory: a log, a ledger, locks, dead letters and a clock
- * that moves only when somebody waits. Faults are switched on in the fields.
+ * lane_world - all that a lane meets, in memory: a log, a ledger (memory_ledger), locks, dead
+ * letters and a clock that moves only when somebody waits. Faults are switched on in the fields.
  */
 #pragma once
 
 #include "lane.h"
+#include "memory_ledger.h"
 
 #define WORLD_MESSAGES_MAX    64
 #define WORLD_PARTITIONS      2
-#define WORLD_SEATS_MAX       8
-#define WORLD_BOOKINGS_MAX    64
+#define WORLD_SEATS           4
+#define WORLD_COMMANDS_MAX    256
 #define WORLD_VALUE_BYTES_MAX 512
 
 enum world_commit {
@@ -26,58 +27,47 @@ struct world_partition {
 	int64_t low;
 	int64_t high;
 	int64_t reported;
-	int64_t progress; /* the ledger's; -1: no row yet */
 	char values[WORLD_MESSAGES_MAX][WORLD_VALUE_BYTES_MAX];
-};
-
-struct world_seat {
-	char seat_id[IDENT_BYTES_MAX];
-	enum seat_status status;
-	int64_t version;
-	char booking_id[BOOKING_ID_BYTES_MAX];
-	int foreign; /* locked by another partition for so many attempts more */
-};
-
-struct world_booking {
-	char booking_id[BOOKING_ID_BYTES_MAX];
-	uint64_t content;
-	bool confirmed;
 };
 
 struct world {
 	struct world_partition partitions[WORLD_PARTITIONS];
-	struct world_seat seats[WORLD_SEATS_MAX]; /* of event "e" */
-	size_t seat_count;
-	struct world_booking bookings[WORLD_BOOKINGS_MAX]; /* in the order of their decision */
-	size_t booking_count;
+	struct memory_ledger memory;
 	int64_t letters[WORLD_MESSAGES_MAX]; /* offsets */
 	size_t letter_count;
 	int64_t clock_us;
 	/* Faults: how many calls fail from now on. */
 	int ledger_down;
+	int sweeps_down;
 	int locks_down;
 	int letters_down;
 	int bounds_down;
+	int foreign[WORLD_SEATS]; /* attempts at a seat that another partition has locked */
 	enum world_commit next_commit;
-	void (*on_begin)(struct world *world); /* once, at the start of the next begin */
+	void (*on_begin)(struct world *world); /* once, at the start of the next begin or sweep */
 	/* What happened. */
-	int begins, commits, locks, unlocks, restarts, starts, takes, locked_now;
+	int begins, commits, sweeps, looks, rollbacks, locks, unlocks, restarts, starts, takes;
+	int locked_now, locked_most;
 	/* Workings. */
 	struct source_message messages[WORLD_MESSAGES_MAX];
-	struct state *loaded;
-	int64_t fence_to;
+	struct ledger ledger; /* memory, without the faults */
 	struct metrics *metrics;
 	struct metrics_worker counted;
 	struct lane *lane;
 };
 
-/* Partition 0 is owned; event "e" has the seats A1 to A4; a lane takes at most batch_max at once.
- */
+/* Partition 0 is owned; event "e" has the seats A1 to A4; a lane takes at most batch_max at once,
+ * and does not sweep. */
 void world_init(struct world *world, size_t batch_max);
+/* The same with a lane that looks for holds that ran out, each sweep_ms. */
+void world_init_sweeping(struct world *world, size_t batch_max, int64_t sweep_ms);
 void world_done(struct world *world);
 
-/* Appends to partition 0. */
-void world_book(struct world *world, int booking, const char *user, const char *seat_id);
+/* Appends to partition 0. Seats: "A1 A2". */
+void world_book(struct world *world, int booking, const char *user, const char *seats);
+void world_hold(struct world *world, int booking, const char *user, const char *seats);
+/* "confirm", "extend" or "cancel", for its owner; `command` numbers it. */
+void world_act(struct world *world, const char *type, int booking, int command);
 void world_append(struct world *world, const char *value);
 void world_revoke(struct world *world, int partition);
 void world_assign(struct world *world, int partition);
@@ -85,7 +75,12 @@ void world_assign(struct world *world, int partition);
 void world_turn(struct world *world, int times);
 /* Turns until the log is settled; false when it is not within many turns. */
 bool world_settle(struct world *world);
+/* Turns until so much time has passed. */
+void world_pass(struct world *world, int64_t ms);
 
-struct world_seat *world_seat(struct world *world, const char *seat_id);
-/* "1+ 2- " for booking 1 confirmed, then 2 rejected. */
+const struct seat *world_seat(const struct world *world, const char *seat_id);
+const struct known_booking *world_booking(const struct world *world, int booking);
+/* How the bookings stand, in the order in which they were decided: "1+ 2- 3h 4c 5e " for one
+ * confirmed, rejected, held, cancelled, expired. */
 const char *world_outcomes(const struct world *world);
+int64_t world_counted(const struct world *world, enum verdict verdict, enum reason reason);

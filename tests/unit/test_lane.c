@@ -32,11 +32,11 @@ Test(lane, settles_a_batch_in_order_and_reports_it)
 
 	cr_expect_str_eq(world_outcomes(&world), "1+ 2- 3+ ");
 	cr_expect_eq(world.commits, 1, "one transaction for the batch");
-	cr_expect_eq(world.partitions[0].progress, 3);
+	cr_expect_eq(world.memory.progress[0], 3);
 	cr_expect_eq(world.partitions[0].reported, 3);
 	cr_expect_eq(world.locked_now, 0);
-	cr_expect_eq(metric_get(world.counted.confirmed), 2);
-	cr_expect_eq(metric_get(world.counted.rejected[REJECTION_SEAT_TAKEN]), 1);
+	cr_expect_eq(world_counted(&world, VERDICT_CONFIRMED, REASON_NONE), 2);
+	cr_expect_eq(world_counted(&world, VERDICT_REJECTED, REASON_SEAT_TAKEN), 1);
 }
 
 Test(lane, takes_what_is_there_and_no_more_than_its_bound)
@@ -57,7 +57,7 @@ Test(lane, begins_where_the_ledger_stands)
 	world_init(&world, 10);
 	for (int i = 0; i < 4; i++)
 		world_book(&world, i + 1, "u", i < 2 ? "A1" : "A2");
-	world.partitions[0].progress = 2;
+	world.memory.progress[0] = 2;
 
 	cr_assert(world_settle(&world));
 
@@ -75,7 +75,7 @@ Test(lane, keeps_its_batch_while_the_ledger_is_away)
 	world_turn(&world, 100);
 	cr_expect(lane_is_busy(world.lane));
 	cr_expect_not(lane_is_ledger_up(world.lane));
-	cr_expect_eq(world.partitions[0].progress, 0);
+	cr_expect_eq(world.memory.progress[0], 0);
 	cr_expect_eq(world.letter_count, 0);
 	cr_expect_eq(world.takes, 1);
 
@@ -130,7 +130,7 @@ Test(lane, finds_a_commit_done_whose_answer_was_lost)
 	cr_expect_eq(world.begins, 1);
 	cr_expect_eq(world.partitions[0].reported, 2);
 	cr_expect_eq(world_seat(&world, "A1")->version, 1);
-	cr_expect_eq(metric_get(world.counted.confirmed), 2);
+	cr_expect_eq(world_counted(&world, VERDICT_CONFIRMED, REASON_NONE), 2);
 	cr_expect_eq(metric_get(world.counted.fenced), 0);
 }
 
@@ -169,7 +169,7 @@ Test(lane, leaves_a_doubt_open_until_the_ledger_answers)
 
 static void another_owner_settles_two(struct world *w)
 {
-	w->partitions[0].progress = 2;
+	w->memory.progress[0] = 2;
 }
 
 Test(lane, forgets_its_batch_when_the_fence_has_moved)
@@ -189,7 +189,7 @@ Test(lane, forgets_its_batch_when_the_fence_has_moved)
 
 static void another_owner_settles_all(struct world *w)
 {
-	w->partitions[0].progress = w->partitions[0].high;
+	w->memory.progress[0] = w->partitions[0].high;
 }
 
 Test(lane, never_commits_behind_a_fence_it_lost_while_in_doubt)
@@ -275,11 +275,11 @@ Test(lane, settles_what_stands_before_a_foreign_lock_and_then_the_rest_in_order)
 	world_book(&world, 2, "u", "A2");
 	world_book(&world, 3, "u", "A3");
 	world_book(&world, 4, "u", "A2");
-	world.seats[1].foreign = 5;
+	world.foreign[1] = 5;
 
 	world_turn(&world, 1);
 	cr_expect_str_eq(world_outcomes(&world), "1+ ", "3 must not overtake 2");
-	cr_expect_eq(world.partitions[0].progress, 1);
+	cr_expect_eq(world.memory.progress[0], 1);
 
 	cr_assert(world_settle(&world));
 	cr_expect_str_eq(world_outcomes(&world), "1+ 2+ 3+ 4- ");
@@ -293,7 +293,7 @@ Test(lane, holds_no_lock_while_it_waits_for_one)
 	world_init(&world, 10);
 	world_book(&world, 1, "u", "A2");
 	world_book(&world, 2, "u", "A1");
-	world.seats[1].foreign = 1000;
+	world.foreign[1] = 1000;
 
 	world_turn(&world, 5);
 
@@ -305,7 +305,7 @@ Test(lane, goes_on_without_a_foreign_lock_after_its_wait)
 {
 	world_init(&world, 10);
 	world_book(&world, 1, "u", "A1");
-	world.seats[0].foreign = 1000000;
+	world.foreign[0] = 1000000;
 	const int64_t from_us = world.clock_us;
 
 	cr_assert(world_settle(&world));
@@ -331,7 +331,7 @@ Test(lane, stores_dead_letters_before_it_moves_on_and_delays_no_good_message)
 	cr_assert_eq(world.letter_count, 2);
 	cr_expect_eq(world.letters[0], 1);
 	cr_expect_eq(world.letters[1], 3);
-	cr_expect_eq(world.partitions[0].progress, 4);
+	cr_expect_eq(world.memory.progress[0], 4);
 }
 
 Test(lane, moves_the_offset_past_a_batch_of_nothing_but_rubbish)
@@ -344,7 +344,7 @@ Test(lane, moves_the_offset_past_a_batch_of_nothing_but_rubbish)
 
 	cr_expect_eq(world.letter_count, 3);
 	cr_expect_eq(world.locks, 0, "there is nothing to lock");
-	cr_expect_eq(world.partitions[0].progress, 3);
+	cr_expect_eq(world.memory.progress[0], 3);
 }
 
 Test(lane, keeps_the_batch_while_dead_letters_cannot_be_stored)
@@ -399,13 +399,13 @@ Test(lane, processes_a_rewound_log_again_without_a_second_effect)
 		world_book(&world, i + 1, "u", i % 2 ? "A1" : "A2");
 	cr_assert(world_settle(&world));
 	const int64_t a1 = world_seat(&world, "A1")->version;
-	world.partitions[0].progress = 0;
+	world.memory.progress[0] = 0;
 	world_revoke(&world, 0);
 	world_assign(&world, 0);
 
 	cr_assert(world_settle(&world));
 
-	cr_expect_eq(world.booking_count, 12);
+	cr_expect_eq(world.memory.row_count, 12);
 	cr_expect_eq(world_seat(&world, "A1")->version, a1);
 	cr_expect_eq(metric_get(world.counted.duplicates), 12);
 }
@@ -415,7 +415,7 @@ Test(lane, begins_at_the_first_message_left_when_the_log_dropped_some)
 	world_init(&world, 10);
 	for (int i = 0; i < 6; i++)
 		world_book(&world, i + 1, "u", "A1");
-	world.partitions[0].progress = 1;
+	world.memory.progress[0] = 1;
 	world.partitions[0].low = 4;
 
 	cr_assert(world_settle(&world));
@@ -428,11 +428,11 @@ Test(lane, sets_its_progress_back_for_a_log_that_began_anew_but_not_at_first_sig
 {
 	world_init(&world, 10);
 	world_book(&world, 1, "u", "A1");
-	world.partitions[0].progress = 1000;
+	world.memory.progress[0] = 1000;
 	const int64_t from_us = world.clock_us;
 
 	world_turn(&world, 3);
-	cr_expect_eq(world.partitions[0].progress, 1000, "a new leader may not know its end yet");
+	cr_expect_eq(world.memory.progress[0], 1000, "a new leader may not know its end yet");
 
 	cr_assert(world_settle(&world));
 	cr_expect_str_eq(world_outcomes(&world), "1+ ");
@@ -444,7 +444,7 @@ Test(lane, starts_a_partition_though_another_cannot_be_started)
 	world_init(&world, 10);
 	world_assign(&world, 1);
 	world_book(&world, 1, "u", "A1");
-	world.partitions[1].progress = 99;
+	world.memory.progress[1] = 99;
 
 	cr_assert(world_settle(&world));
 
