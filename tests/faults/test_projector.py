@@ -10,6 +10,7 @@ from support.wait import wait_for
 POINTS = ["after_read", "after_fold", "after_blocks", "after_bookings", "after_events",
           "after_cursor"]
 TAKEN_OVER_S = 15
+ENDED_S = 30
 
 
 def booked(stack, event, count):
@@ -29,6 +30,35 @@ def test_a_projector_killed_in_the_middle_of_a_batch_loses_nothing(stack, point)
     projector.start()
     booked(stack, event, 60)
     stack.wait_readable(ids)
+    stack.assert_verified()
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_projector_killed_among_many_decisions_tells_each_history_whole(stack, point):
+    event = stack.create_event(30, hold_ttl_ms=6000)
+    stack.stop(stack.instances("projector"))
+    endings = {0: ["extend", "confirm"], 1: ["confirm", "cancel"], 2: ["extend"]}
+
+    def live(n):
+        answer = stack.hold(event, [f"S{n + 1}"], f"u{n}")
+        assert answer.status == 202, answer
+        booking_id = answer.json()["bookingId"]
+        for verb in endings[n % 3]:
+            assert stack.command(booking_id, verb, f"u{n}").status == 202
+        return booking_id
+
+    ids = stack.each(live, range(30))
+    stack.wait_settled(ids, 10)
+    projector = stack["projector-0"]
+    projector.start(FAULT_POINT=f"projector_{point}")
+    assert projector.wait_end(20) == -signal.SIGKILL
+    projector.start()
+    for n, status in ((0, "confirmed"), (1, "cancelled"), (2, "expired")):
+        for booking_id in ids[n::3]:
+            history = stack.wait_status(booking_id, status, ENDED_S)["history"]
+            commands = [entry["command"] for entry in history]
+            assert commands == ["hold", *endings[n], *([None] if n == 2 else [])]
+            assert [entry["version"] for entry in history] == list(range(1, len(history) + 1))
     stack.assert_verified()
 
 
@@ -57,7 +87,7 @@ def test_two_projectors_at_once_tell_each_change_once(stack):
 
 
 def plant_damage(stack, event, ids):
-    """Eight lies of different kinds; answers a text that a complaint about each must contain."""
+    """Lies of different kinds; answers a text that a complaint about each must contain."""
     mongo = stack.mongo()
     maps, bookings, events = mongo["seat_maps"], mongo["bookings"], mongo["events"]
     block = f"{event}/0000"
@@ -67,10 +97,13 @@ def plant_damage(stack, event, ids):
     maps.update_one({"_id": block}, {"$inc": {"seats.2.version": 5}})
     bookings.update_one({"_id": ids[3]}, {"$set": {"status": "rejected", "reason": "seat_taken"}})
     bookings.delete_one({"_id": ids[4]})
+    bookings.update_one({"_id": ids[5]}, {"$set": {"history.1.actor": "mallory"}})
+    bookings.update_one({"_id": ids[6]}, {"$inc": {"total_minor": 1}})
     bookings.insert_one({"_id": "ffffffff-ffff-8fff-bfff-ffffffffffff", "event_id": event,
                          "user_id": "ghost", "seats": ["S1"], "status": "confirmed", "version": 1})
     events.update_one({"_id": event}, {"$inc": {"counts.booked": 7}})
-    return ["S1", "S2", "S3", ids[3], ids[4], "ffffffff-ffff-8fff-bfff-ffffffffffff", event]
+    return ["S1", "S2", "S3", ids[3], ids[4], f"{ids[5]} history.1.actor", f"{ids[6]} total_minor",
+            "ffffffff-ffff-8fff-bfff-ffffffffffff", event]
 
 
 def test_verify_finds_every_planted_difference_and_rebuild_removes_them(stack):
