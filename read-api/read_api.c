@@ -6,9 +6,8 @@
 void read_api_add_metrics(struct read_api *api, struct metrics *metrics)
 {
 	static const char *const LABELS[READ_KIND_COUNT] = {
-		[READ_EVENTS] = "route=\"events\"",
-		[READ_EVENT] = "route=\"event\"",
-		[READ_BOOKINGS] = "route=\"bookings\"",
+		[READ_EVENTS] = "route=\"events\"",   [READ_EVENT] = "route=\"event\"",
+		[READ_LAYOUT] = "route=\"layout\"",   [READ_BOOKINGS] = "route=\"bookings\"",
 		[READ_BOOKING] = "route=\"booking\"",
 	};
 

@@ -18,7 +18,14 @@
 
 #define READ_API_RETRY_AFTER_S "1"
 
-enum read_kind { READ_EVENTS, READ_EVENT, READ_BOOKINGS, READ_BOOKING, READ_KIND_COUNT };
+enum read_kind {
+	READ_EVENTS,
+	READ_EVENT,
+	READ_LAYOUT,
+	READ_BOOKINGS,
+	READ_BOOKING,
+	READ_KIND_COUNT
+};
 
 struct read_api {
 	struct mongo *mongo;

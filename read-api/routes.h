@@ -1,13 +1,15 @@
 /*
  * routes - what read-api answers over HTTP.
  *
- *   GET /api/events          the list, page by page
- *   GET /api/events/{id}     one event with its seats
- *   GET /api/bookings        a user's bookings, page by page
- *   GET /api/bookings/{id}   what became of a booking request
+ *   GET /api/events              the list, page by page
+ *   GET /api/events/{id}         one event with its seats
+ *   GET /api/events/{id}/layout  where its seats are and what they cost
+ *   GET /api/bookings            a user's bookings, page by page
+ *   GET /api/bookings/{id}       what became of a booking request
  *
  * Every answer carries a strong ETag and Cache-Control: no-cache: clients may keep it, and ask each
- * time whether it still holds. MongoDB away: 503 with Retry-After, never a 404.
+ * time whether it still holds; a layout they may keep for an hour without asking. MongoDB away: 503
+ * with Retry-After, never a 404.
  * Threads  handlers run on any thread; their ctx is a struct read_api.
  */
 #pragma once

@@ -8,8 +8,8 @@
 /* "<event>/<block>": the block numbers sort after '/', and '0' is the character after it. */
 #define BLOCK_ID_BYTES_MAX (IDENT_BYTES_MAX + 1)
 
-static mongoc_cursor_t *find_blocks(mongoc_collection_t *blocks, const char *event_id,
-				    const bson_t *fields)
+mongoc_cursor_t *seat_map_find_blocks(mongoc_collection_t *blocks, const char *event_id,
+				      const bson_t *fields)
 {
 	char from[BLOCK_ID_BYTES_MAX], to[BLOCK_ID_BYTES_MAX];
 
@@ -43,7 +43,7 @@ err_code seat_map_version(const struct mongo_client *client, const char *ledger_
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *blocks =
 		mongo_collection(client, "seat_maps");
 	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
-		find_blocks(blocks, event_id, fields);
+		seat_map_find_blocks(blocks, event_id, fields);
 
 	seat_map_sum_begin(&sum, event, ledger_id);
 	while (mongoc_cursor_next(cursor, &block))
@@ -71,7 +71,7 @@ err_code seat_map_render(const struct mongo_client *client, const char *ledger_i
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *blocks =
 		mongo_collection(client, "seat_maps");
 	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
-		find_blocks(blocks, event_id, fields);
+		seat_map_find_blocks(blocks, event_id, fields);
 
 	seat_map_write_begin(&writer, event, ledger_id, out);
 	while (code == ERR_OK && mongoc_cursor_next(cursor, &block))

@@ -18,6 +18,13 @@
 /* 1,000 seats a block: more than any stadium, and a bound on what one request reads. */
 #define SEAT_MAP_BLOCKS_MAX 500
 
+/*
+ * The event's blocks in their order, of the collection seat_maps. fields is a projection, empty for
+ * all of them. The cursor is the caller's.
+ */
+mongoc_cursor_t *seat_map_find_blocks(mongoc_collection_t *blocks, const char *event_id,
+				      const bson_t *fields);
+
 /* event_id is an id by its grammar. ledger_id: see etag.h. */
 err_code seat_map_version(const struct mongo_client *client, const char *ledger_id,
 			  const char *event_id, struct seat_map_version *ret,
