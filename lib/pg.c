@@ -85,8 +85,9 @@ static bool is_stale_session(const char *state)
 err_code pg_err_code(const PGconn *conn, const PGresult *res)
 {
 	/* Connection, transaction rollback (deadlock, serialization), resources, lock not
-	 * available, operator intervention, input/output error. */
-	static const char *const passing[] = { "08", "40", "53", "55", "57", "58" };
+	 * available, operator intervention, input/output error; and a unique violation, since a
+	 * new attempt reads the row that was first. */
+	static const char *const passing[] = { "08", "40", "53", "55", "57", "58", "23505" };
 
 	const char *const state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
 	if (!state || PQstatus(conn) != CONNECTION_OK || is_stale_session(state))
