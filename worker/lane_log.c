@@ -21,8 +21,8 @@ static void log_command(const struct batch_item *item, const struct state *state
 	/* A command that acts on a booking does not name the event; one that was not found has
 	 * none. */
 	const char *const event_id = command_makes_booking(command->type) ? command->event_id
-				     : booking                           ? booking->event_id
-									 : "";
+				     : booking                            ? booking->event_id
+									  : "";
 
 	if (!events[verdict])
 		return;

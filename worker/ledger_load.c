@@ -100,7 +100,7 @@ static void add_step(struct ledger_load *load, enum ledger_load_kind kind,
 	load->kinds[load->count++] = kind;
 }
 
-#define ADD_STEP(load, kind, params, steps) \
+#define ADD_STEP(load, kind, params, steps)                                                        \
 	add_step(load, kind, params, (int)(sizeof(params) / sizeof((params)[0])), steps)
 
 /* Seats before bookings: what is read later is at least as new, and all transactions lock in this
@@ -335,8 +335,8 @@ static err_code check_seats_of(const struct state *state, const struct known_boo
 
 static bool is_live(const struct known_booking *booking)
 {
-	return booking->exists && (booking->status == BOOKING_HELD ||
-				   booking->status == BOOKING_CONFIRMED);
+	return booking->exists &&
+	       (booking->status == BOOKING_HELD || booking->status == BOOKING_CONFIRMED);
 }
 
 /* The holds that may have to end, with all their seats. */
@@ -388,15 +388,14 @@ err_code ledger_load_fill(const struct ledger_load *load, PGresult *const *resul
 {
 	static err_code (*const fill[LEDGER_LOAD_STEPS_MAX])(const PGresult *, int, struct state *,
 							     struct err *) = {
-		[LOAD_SEATS] = fill_seat,     [LOAD_BOOKINGS] = fill_booking,
-		[LOAD_EVENTS] = fill_event,   [LOAD_BUYERS] = fill_buyer,
+		[LOAD_SEATS] = fill_seat,       [LOAD_BOOKINGS] = fill_booking,
+		[LOAD_EVENTS] = fill_event,     [LOAD_BUYERS] = fill_buyer,
 		[LOAD_COMMANDS] = fill_command, [LOAD_KEYS] = fill_key,
 	};
 
 	for (size_t step = 0; step < load->count; step++) {
 		for (int i = 0; i < PQntuples(results[step]); i++) {
-			const err_code code =
-				fill[load->kinds[step]](results[step], i, state, err);
+			const err_code code = fill[load->kinds[step]](results[step], i, state, err);
 			if (code != ERR_OK)
 				return code;
 		}

@@ -180,8 +180,8 @@ static void add_inserted(struct ledger_arrays *to, const struct known_booking *b
 	ledger_arrays_add_int(to, BOOKING_REQUESTED, booking->requested_at_ms);
 }
 
-static void add_bookings(struct ledger_write *write, const struct state *state,
-			 size_t *ret_updated, size_t *ret_inserted)
+static void add_bookings(struct ledger_write *write, const struct state *state, size_t *ret_updated,
+			 size_t *ret_inserted)
 {
 	*ret_updated = 0;
 	*ret_inserted = 0;

@@ -24,5 +24,4 @@ void ledger_write_free(struct ledger_write *write);
  * outlive them. */
 err_code ledger_write_steps(struct ledger_write *write, const struct state *state,
 			    const struct journal *journal, const char *partition, const char *now,
-			    struct pg_step *steps, size_t *ret_count,
-			    struct err *err) _must_check_;
+			    struct pg_step *steps, size_t *ret_count, struct err *err) _must_check_;

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-#define OUTCOME(verdict, status, reason, word)                            \
-	{                                                                 \
-		verdict, reason, "status=\"" status "\",reason=\"" word "\"" \
+#define OUTCOME(verdict, status, reason, word)                                                     \
+	{                                                                                          \
+		verdict, reason, "status=\"" status "\",reason=\"" word "\""                       \
 	}
-#define REJECTED(reason, word) OUTCOME(VERDICT_REJECTED, "rejected", reason, word)
-#define REFUSED(reason, word) OUTCOME(VERDICT_REFUSED, "refused", reason, word)
+#define REJECTED(reason, word)  OUTCOME(VERDICT_REJECTED, "rejected", reason, word)
+#define REFUSED(reason, word)   OUTCOME(VERDICT_REFUSED, "refused", reason, word)
 #define UNCHANGED(reason, word) OUTCOME(VERDICT_UNCHANGED, "unchanged", reason, word)
 
 static void add_outcomes(struct metrics_worker *ret, struct metrics *metrics)
@@ -44,9 +44,9 @@ static void add_outcomes(struct metrics_worker *ret, struct metrics *metrics)
 
 	memset(ret->outcomes, 0, sizeof(ret->outcomes));
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
-		ret->outcomes[outcomes[i].verdict][outcomes[i].reason] = metrics_add_counter(
-			metrics, "seatline_worker_outcomes_total", outcomes[i].labels,
-			"Commands decided, by outcome.");
+		ret->outcomes[outcomes[i].verdict][outcomes[i].reason] =
+			metrics_add_counter(metrics, "seatline_worker_outcomes_total",
+					    outcomes[i].labels, "Commands decided, by outcome.");
 	ret->expired = metrics_add_counter(metrics, "seatline_worker_expired_total", NULL,
 					   "Holds that ran out and were ended.");
 }

@@ -136,10 +136,9 @@ static err_code end_lapsed(struct sweeper *sweeper, const struct partition_name 
 
 	state_reset(sweeper->state);
 	journal_reset(sweeper->journal);
-	err_code code = ledger->ops->sweep(ledger->ctx, name,
-					   starter_progress(sweeper->starter, name->partition),
-					   sweeper->config.bookings_max, sweeper->state, &now_ms,
-					   err);
+	err_code code = ledger->ops->sweep(
+		ledger->ctx, name, starter_progress(sweeper->starter, name->partition),
+		sweeper->config.bookings_max, sweeper->state, &now_ms, err);
 	if (code != ERR_OK)
 		return code;
 	FAULT_POINT("worker_after_sweep_load");
