@@ -104,9 +104,10 @@ def test_a_hold_that_runs_out_is_told_although_nobody_asks(stack):
     event = stack.create_event(2, hold_ttl_ms=500)
     with EventSource(stack.gateway_port, event) as source:
         stack.hold(event, ["S1"])
-        held, freed = gather(source, 2)
-    assert (seats_told(held), seats_told(freed)) == ([("S1", "held")], [("S1", "available")])
+        *before, freed = gather(source, 2)
+    assert seats_told(freed) == [("S1", "available")]
     assert freed.data["counts"] == {"available": 2, "held": 0, "booked": 0, "blocked": 0}
+    assert [seats_told(m) for m in before] in ([], [[("S1", "held")]])  # or told as one change
 
 
 def test_a_refused_command_tells_nothing(stack):
@@ -124,7 +125,7 @@ def test_a_refused_command_tells_nothing(stack):
 
 
 def test_who_follows_the_messages_of_a_busy_hall_has_its_map(stack):
-    event = stack.create_event(60, hold_ttl_ms=700)
+    event = stack.create_event(60, hold_ttl_ms=1500)
     with EventSource(stack.gateway_port, event) as source:
         def life(n):
             answer = stack.hold(event, [f"S{n}", f"S{n % 60 + 1}"])

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-TIMEOUT_S = 15
+TIMEOUT_S = 20  # above the gateway's longest wait
 IDLE_S = 3  # a connection idle for longer is not used again: the gateway may be closing it
 
 
