@@ -3,6 +3,7 @@
 #include "booking_page.h"
 #include "bulk.h"
 #include "documents.h"
+#include "log.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -284,6 +285,15 @@ static err_code repair(struct pg *pg, struct mongo *mongo, const struct fold *fo
 	return code == ERR_OK ? rewrite_lost(pg, mongo, fold, versions, result, err) : code;
 }
 
+static void log_bookings(const struct fold *fold)
+{
+	for (size_t i = 0; i < fold->booking_count; i++) {
+		const struct booking_values *const newest = &fold->bookings[i].newest->booking;
+		log_debug("booking_folded", LOG_STR("booking_id", newest->booking_id),
+			  LOG_STR("status", newest->status), LOG_INT("version", newest->version));
+	}
+}
+
 err_code bookings_write(struct pg *pg, struct mongo *mongo, const struct fold *fold,
 			struct bookings_result *ret, struct err *err)
 {
@@ -300,6 +310,7 @@ err_code bookings_write(struct pg *pg, struct mongo *mongo, const struct fold *f
 	if (code != ERR_OK)
 		return code;
 
+	log_bookings(fold);
 	result.written = inserted.inserted + moved + result.rewritten;
 	result.stale = (int64_t)fold->booking_count - result.written - result.unknown;
 	*ret = result;
