@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION_NONE  (-1)
-#define IDS_BYTES_MAX (BOOKING_PAGE_MAX * 48) /* of an array literal: a UUID, quotes and a comma   \
-					       */
+#define VERSION_NONE (-1)
+/* Of an array literal: each a UUID, quotes and a comma. */
+#define IDS_BYTES_MAX (BOOKING_PAGE_MAX * 48)
 
 static const struct log_row *first_of(const struct fold *fold, const struct booking_change *change)
 {
