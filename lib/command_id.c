@@ -41,12 +41,12 @@ static struct command_id id_from_parts(const struct booking_id_key *key, const c
 }
 
 struct command_id command_id_derive(const struct booking_id_key *key,
-				    const struct booking_id *booking_id,
+				    const struct booking_id *booking_id, const char *user_id,
 				    const char *idempotency_key)
 {
-	assert(key && booking_id && idempotency_key);
+	assert(key && booking_id && user_id && idempotency_key);
 
-	const char *const parts[] = { "command key", booking_id->text, idempotency_key };
+	const char *const parts[] = { "command key", booking_id->text, user_id, idempotency_key };
 	return id_from_parts(key, parts, sizeof(parts) / sizeof(parts[0]));
 }
 

@@ -20,9 +20,10 @@ struct command_id {
 	char text[COMMAND_ID_BYTES_MAX]; /* "": none */
 };
 
-/* The same (booking, idempotency key) always makes the same id, whatever the command. */
+/* The same (booking, user, idempotency key) always makes the same id, whatever the command; user
+ * "" where none is named. Another user's command with that key is another one. */
 struct command_id command_id_derive(const struct booking_id_key *key,
-				    const struct booking_id *booking_id,
+				    const struct booking_id *booking_id, const char *user_id,
 				    const char *idempotency_key);
 
 /* The same (booking, wall_ms, nonce) always makes the same id: for a request that the gateway may

@@ -29,7 +29,8 @@ static struct command_id choose_id(const struct acceptance *acceptance)
 	const struct booking_id *booking_id = &acceptance->command.booking_id;
 
 	if (acceptance->key)
-		return command_id_derive(key, booking_id, acceptance->key);
+		return command_id_derive(key, booking_id, acceptance->command.user_id,
+					 acceptance->key);
 	if (acceptance->gateway_id)
 		return command_id_make_retryable(key, booking_id, acceptance->gateway_ms,
 						 acceptance->gateway_id);

@@ -45,29 +45,31 @@ static void expect_distinct(const struct command_id *ids, size_t count)
  * Python's hashlib: blake2b(b"command key\0" ..., key=..., digest_size=16). */
 Test(command_id, stays_what_the_protocol_says)
 {
-	cr_expect_str_eq(command_id_derive(&KEY, &BOOKING, "k-1").text,
-			 "4ecd92d4-4054-8c03-a2e6-9d40ed80b818");
+	cr_expect_str_eq(command_id_derive(&KEY, &BOOKING, "u1", "k-1").text,
+			 "cc5ebd7c-2eaf-8fb2-b430-fa0974c1b768");
 	cr_expect_str_eq(command_id_make_retryable(&KEY, &BOOKING, MS, "req-1").text,
 			 "08d4fb2c-9fd5-863f-8ee3-6b46186f4fee");
 	cr_expect_str_eq(command_id_of_key(&KEY, "u1", "k-1").text,
 			 "af23c61f-4fb2-8088-b8d1-cbe3f3a3e816");
 }
 
-Test(command_id, follows_from_the_booking_and_the_key_alone)
+Test(command_id, follows_from_the_booking_the_user_and_the_key_alone)
 {
 	const struct command_id ids[] = {
-		command_id_derive(&KEY, &BOOKING, "k-1"),
-		command_id_derive(&KEY, &BOOKING, "k-2"),
-		command_id_derive(&KEY, &BOOKING, "k-"),
-		command_id_derive(&KEY, &OTHER_BOOKING, "k-1"),
-		command_id_derive(&OTHER_KEY, &BOOKING, "k-1"),
+		command_id_derive(&KEY, &BOOKING, "u1", "k-1"),
+		command_id_derive(&KEY, &BOOKING, "u1", "k-2"),
+		command_id_derive(&KEY, &BOOKING, "u2", "k-1"),
+		command_id_derive(&KEY, &BOOKING, "", "k-1"),
+		command_id_derive(&KEY, &BOOKING, "u1", "k-"),
+		command_id_derive(&KEY, &OTHER_BOOKING, "u1", "k-1"),
+		command_id_derive(&OTHER_KEY, &BOOKING, "u1", "k-1"),
 		/* What stands for other things is never the same, whatever the words. */
 		command_id_of_key(&KEY, BOOKING.text, "k-1"),
 		command_id_make_retryable(&KEY, &BOOKING, 1, "k-1"),
 	};
 
 	expect_distinct(ids, COUNT(ids));
-	cr_expect_str_eq(command_id_derive(&KEY, &BOOKING, "k-1").text, ids[0].text);
+	cr_expect_str_eq(command_id_derive(&KEY, &BOOKING, "u1", "k-1").text, ids[0].text);
 }
 
 Test(command_id, is_the_same_for_a_repetition_by_the_gateway)
