@@ -1,6 +1,6 @@
 /*
- * journal - what the decisions of one batch come to: a transition for each row of the log, in order,
- * while the state keeps what each seat and booking became in the end.
+ * journal - what the decisions of one batch come to: a transition for each row of the log, in
+ * order, while the state keeps what each seat and booking became in the end.
  *
  * Pure: no I/O, no clock.
  * Owns     its list, sized once for a number of commands. Transitions point into the state and at

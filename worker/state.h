@@ -3,8 +3,8 @@
  * idempotency keys that its commands name, and the bookings and seats that these lead to.
  *
  * The lane first says what it wants (state_want), the ledger fills in what exists, then each
- * decision reads it and is applied to it (journal.h), so that the next command of the batch sees its
- * effect.
+ * decision reads it and is applied to it (journal.h), so that the next command of the batch sees
+ * its effect.
  * Shape    a plain value in memory: no I/O, no clock. Entries never move, so pointers to them hold
  *          until state_reset.
  * Owns     its tables, sized once for a number of commands.

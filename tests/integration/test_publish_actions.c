@@ -220,7 +220,7 @@ Test(publish_actions, make_one_key_one_command)
 		booking_id_make(&fixture.api.key, "concert123", clock_wall_ms());
 
 	make_key(word, header);
-	const struct command_id expected = 
+	const struct command_id expected =
 		command_id_derive(&fixture.api.key, &booking, "", word);
 	/* Cancelled in either way, it is the same command. */
 	cr_expect_str_eq(act_id("PUT cancel", header, NULL).text, expected.text);
