@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 
 from support.checks import (Accepted, check_commands, check_log, check_readers, seconds_of,
                             wait_decided, wait_none_held)
+from support.insist import insist
 
 CLIENTS, THREADS = 1_000, 100
 TTL_MS = 2_000
@@ -40,12 +42,13 @@ class Fighter:
 
     def take(self):
         """The booking, held or rejected."""
-        event, seats = self.wish()
+        (event, seats), key = self.wish(), f"key-{uuid.uuid4()}"
         if not self.waits:
-            booking_id = self.fight.accepted.booking(
-                self.stack.hold(event, seats, self.user))
+            booking_id = self.fight.accepted.booking(insist(
+                lambda: self.stack.hold(event, seats, self.user, Idempotency_Key=key)))
             return self.stack.outcome(booking_id, SETTLED_S)
-        answer = self.stack.hold(event, seats, self.user, Prefer="wait=10")
+        answer = insist(lambda: self.stack.hold(
+            event, seats, self.user, Prefer="wait=10", Idempotency_Key=key))
         body = answer.json()
         assert answer.status in (201, 202, 409), answer
         booking_id = body.get("booking_id") or body["bookingId"]
@@ -56,8 +59,8 @@ class Fighter:
         return self.stack.outcome(booking_id, SETTLED_S)
 
     def act(self, booking_id, verb):
-        command_id = self.fight.accepted.command(
-            self.stack.command(booking_id, verb, self.user))
+        command_id = self.fight.accepted.command(insist(
+            lambda: self.stack.command(booking_id, verb, self.user, Idempotency_Key=f"key-{verb}")))
         entry = self.stack.decided(booking_id, command_id, SETTLED_S)
         self.fight.seen[verb, entry["result"], entry["reason"]] += 1
 
@@ -156,6 +159,11 @@ class Round:
         self.seat = f"S{number // len(race.events) + 1}"
         self.choice = random.Random(number)
 
+    def hold(self, who, mode="hold", **headers):
+        return insist(lambda: self.stack.hold(
+            self.event, [self.seat], f"{who}{self.number}", mode,
+            Idempotency_Key=f"{who}-{self.event}-{self.number}", **headers))
+
     def at_the_end(self, expires, request):
         """Sends it so that it is decided within AIM_S of the hold's end."""
         at = expires - self.race.aim.lead() + self.choice.uniform(-AIM_S, AIM_S)
@@ -163,19 +171,21 @@ class Round:
         return time.time(), request()
 
     def rival(self, expires):
-        _, answer = self.at_the_end(expires, lambda: self.stack.hold(
-            self.event, [self.seat], f"rival{self.number}"))
+        _, answer = self.at_the_end(expires, lambda: self.hold("rival"))
         return self.race.accepted.booking(answer)
 
+    def confirm(self, booking_id):
+        return insist(lambda: self.stack.command(
+            booking_id, "confirm", f"racer{self.number}", Idempotency_Key="key-confirm"))
+
     def run(self):
-        made = self.stack.hold(self.event, [self.seat], f"racer{self.number}", Prefer="wait=10")
+        made = self.hold("racer", Prefer="wait=10")
         assert made.status == 201, made
         booking_id, expires = made.json()["booking_id"], seconds_of(made.json()["expires_at"])
         self.race.accepted.bookings.add(booking_id)
         has_rival = self.number % RIVAL_EVERY == 0
         rival = has_rival and self.race.rivals.submit(self.rival, expires)
-        sent, answer = self.at_the_end(
-            expires, lambda: self.stack.command(booking_id, "confirm", f"racer{self.number}"))
+        sent, answer = self.at_the_end(expires, lambda: self.confirm(booking_id))
         command_id = self.race.accepted.command(answer)
         entry = self.stack.decided(booking_id, command_id, SETTLED_S)
         decided = seconds_of(entry["at"])
@@ -194,8 +204,7 @@ class Round:
         if rival_won:
             return
         # Whoever comes next finds the seat taken, or has it.
-        next_answer = self.stack.hold(self.event, [self.seat], f"next{self.number}", "book",
-                                      Prefer="wait=10")
+        next_answer = self.hold("next", "book", Prefer="wait=10")
         assert next_answer.status == (409 if won else 201), (next_answer, booking, rival)
         body = next_answer.json()
         self.race.accepted.bookings.add(body.get("booking_id") or body["bookingId"])

@@ -1,6 +1,5 @@
 """One key, one effect: though the client insists, programs die, and nobody remembers the key."""
 
-import http.client
 import threading
 import uuid
 from collections import Counter
@@ -8,25 +7,12 @@ from collections import Counter
 import pytest
 
 from support.checks import Accepted, check_all, wait_decided
-from support.wait import wait_for
+from support.insist import INSIST_S, insist
 
 REPLAYS = 5
 KEYS, ROUNDS = 8, 5
-INSIST_S = 20
 SETTLED_S = 20
 SESSION = {"KAFKA_SESSION_TIMEOUT_MS": "2000"}  # of workers, whose death is then soon noticed
-
-
-def insist(request):
-    """What a careful client does: repeats it until it is known to be stored. Answers the 202."""
-    def accepted():
-        try:
-            answer = request()
-        except (OSError, http.client.HTTPException):
-            return None
-        assert answer.status in (202, 500, 502, 503, 504), answer
-        return answer.status == 202 and answer
-    return wait_for(accepted, INSIST_S, "a request is accepted")
 
 
 @pytest.fixture
