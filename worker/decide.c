@@ -109,12 +109,9 @@ static struct outcome take_seats(const struct state *state, const struct command
 			note_lapsed(state, seat, &ret);
 			continue;
 		}
-		if (ret.reason == REASON_NONE || reason < ret.reason) {
+		ret.lost |= 1u << i;
+		if (ret.reason == REASON_NONE || reason < ret.reason)
 			ret.reason = reason;
-			ret.lost = 0;
-		}
-		if (reason == ret.reason)
-			ret.lost |= 1u << i;
 	}
 	if (ret.reason == REASON_NONE)
 		return ret;

@@ -46,7 +46,7 @@ const char *verdict_name(enum verdict verdict);
 struct outcome {
 	enum verdict verdict;
 	enum reason reason; /* of VERDICT_REJECTED, _UNCHANGED, _REFUSED */
-	unsigned lost;      /* VERDICT_REJECTED: bit i: command->seat_ids[i] is why */
+	unsigned lost;      /* VERDICT_REJECTED: bit i: command->seat_ids[i] cannot be had */
 	int64_t expires_ms; /* VERDICT_HELD, VERDICT_EXTENDED */
 	/* Bookings whose hold has run out and which end before the command is carried out. */
 	unsigned lapsed_count;

@@ -81,7 +81,7 @@ struct known_booking {
 	char user_id[IDENT_BYTES_MAX];
 	unsigned seat_count;
 	char seat_ids[COMMAND_SEATS_MAX][IDENT_BYTES_MAX];
-	unsigned lost; /* bit i: seat_ids[i] is why it was rejected */
+	unsigned lost; /* bit i: seat_ids[i] could not be had */
 	int64_t prices_minor[COMMAND_SEATS_MAX]; /* unless rejected */
 	int64_t total_minor;
 	char currency[CURRENCY_BYTES_MAX];

@@ -361,11 +361,15 @@ static struct answer answer_to_make(const struct log_reader *reader, const struc
 				    int64_t now_ms)
 {
 	struct answer ret = { .is_done = true };
+	unsigned lost = 0;
 
-	for (int i = REASON_SEAT_TAKEN; i > REASON_NONE; i--)
-		if (rejects(reader, command, (enum reason)i, now_ms))
-			ret = (struct answer){ true, true, (enum reason)i,
-					       lost_for(reader, command, (enum reason)i, now_ms) };
+	for (int i = REASON_SEAT_TAKEN; i > REASON_NONE; i--) {
+		if (!rejects(reader, command, (enum reason)i, now_ms))
+			continue;
+		lost |= lost_for(reader, command, (enum reason)i, now_ms);
+		ret = (struct answer){ true, true, (enum reason)i,
+				       i >= REASON_SEAT_NOT_FOUND ? lost : 0 };
+	}
 	return ret;
 }
 
