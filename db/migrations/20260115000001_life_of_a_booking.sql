@@ -9,7 +9,15 @@ ALTER TABLE events
     ADD COLUMN sales_open_at       timestamptz, -- NULL: always open
     ADD COLUMN sales_close_at      timestamptz, -- NULL: never closes
     ADD COLUMN cancelled_at        timestamptz, -- NULL: it takes place
-    ADD CONSTRAINT events_sales_window CHECK (sales_close_at > sales_open_at);
+    ADD CONSTRAINT events_sales_window CHECK (sales_close_at > sales_open_at),
+    -- Times that are none cannot be counted in milliseconds.
+    ADD CONSTRAINT events_finite CHECK (
+        isfinite(starts_at) AND isfinite(sales_open_at) AND isfinite(sales_close_at)
+        AND isfinite(cancelled_at));
+-- A map has 10,000 blocks of 1,000 positions at most; ten seats cannot overflow a total.
+ALTER TABLE seats
+    ADD CONSTRAINT seats_position CHECK (position < 10000000),
+    ADD CONSTRAINT seats_price CHECK (price_minor <= 1000000000000);
 
 -- A booking that was never made, but that someone tried to confirm, extend or cancel, is a rejected
 -- one without event, owner and seats.
@@ -145,7 +153,9 @@ ALTER TABLE bookings
     DROP CONSTRAINT bookings_seat_ids_check,
     ADD CONSTRAINT bookings_seat_ids_check CHECK (cardinality(seat_ids) BETWEEN 1 AND 10),
     ALTER COLUMN event_id SET NOT NULL, ALTER COLUMN user_id SET NOT NULL;
+ALTER TABLE seats DROP CONSTRAINT seats_position, DROP CONSTRAINT seats_price;
 ALTER TABLE events
+    DROP CONSTRAINT events_finite,
     DROP COLUMN hold_ttl_ms, DROP COLUMN hold_extensions_max, DROP COLUMN seats_per_user_max,
     DROP CONSTRAINT events_sales_window, DROP COLUMN sales_open_at, DROP COLUMN sales_close_at, DROP COLUMN cancelled_at;
 REVOKE SELECT ON booking_log FROM seatline_worker;
