@@ -152,7 +152,8 @@ static void end_hash(crypto_generichash_state *hash, char ret[static HASH_TEXT_B
 	(void)sodium_bin2hex(ret, HASH_TEXT_BYTES, bytes, sizeof(bytes));
 }
 
-/* A key is its user's, or, once there is a booking, the booking's. */
+/* A key is its user's: nobody can use up another's by guessing it. For a command on a booking it is
+ * that user's with this booking. */
 static void hash_key(const struct command *command, const char *key,
 		     char ret[static HASH_TEXT_BYTES])
 {
@@ -160,8 +161,8 @@ static void hash_key(const struct command *command, const char *key,
 	crypto_generichash_state hash;
 
 	begin_hash(&hash);
-	add_text(&hash, makes ? "user" : "booking");
-	add_text(&hash, makes ? command->user_id : command->booking_id.text);
+	add_text(&hash, command->user_id);
+	add_text(&hash, makes ? "" : command->booking_id.text);
 	add_text(&hash, key);
 	end_hash(&hash, ret);
 }

@@ -5,8 +5,8 @@
  * reuses a key by mistake hear of it (422) instead of getting an older answer. So it may fail:
  * without Redis the answer is IDEMPOTENCY_UNKNOWN, and the command goes on.
  * Shape    Redis string seatline:idempotency:<hash of whose key and key> = hash of the command. It
- *          is the user's key of a command that makes a booking, the booking's key of one that acts
- *          on it.
+ *          is the key of the user that the command names, or of nobody; that of a command on a
+ *          booking belongs to the booking as well.
  * Owns     a few connections; a caller waits at most timeout_ms for a free one.
  * Threads  idempotency_remember from any thread.
  */
