@@ -191,24 +191,33 @@ def test_without_a_key_each_command_is_one_of_its_own(stack):
 
 
 @pytest.mark.parametrize("verb, body", [
-    ("extend", None), ("cancel", None), ("delete", None), ("confirm", {"userId": "ben"}),
-    ("confirm", {"userId": "anna", "paymentReference": "p2"})])
+    ("extend", None), ("cancel", None), ("delete", None), ("confirm", None),
+    ("confirm", {"paymentReference": "p2"})])
 def test_the_same_key_for_another_command_is_refused(stack, verb, body):
     event, key = stack.create_event(1), new_key()
     booking_id = stack.held(event, ["S1"], "anna")["booking_id"]
-    user = None if body else "anna"
     first = stack.command(booking_id, "confirm", "anna", {"paymentReference": "p1"},
                           Idempotency_Key=key)
     assert first.status == 202, first
-    refused(stack.command(booking_id, verb, user, body, Idempotency_Key=key))
+    refused(stack.command(booking_id, verb, "anna", body, Idempotency_Key=key))
     stack.decided(booking_id, first.json()["commandId"])
 
     forget(stack)  # then nobody can tell, but it has no second effect
-    again = stack.command(booking_id, verb, user, body, Idempotency_Key=key)
+    again = stack.command(booking_id, verb, "anna", body, Idempotency_Key=key)
     assert again.status == 202 and again.json()["commandId"] == first.json()["commandId"]
     stack.outcome(stack.booked_id(event, "no-such-seat"))
     found = stack.booking(booking_id)
     assert (found["status"], found["version"], found["payment_reference"]) == ("confirmed", 2, "p1")
+
+
+def test_nobody_uses_up_the_key_of_an_owner(stack):
+    event, key = stack.create_event(1), new_key()
+    booking_id = stack.held(event, ["S1"], "anna")["booking_id"]
+    entry = stack.decision(booking_id, "confirm", "mallory", Idempotency_Key=key)
+    assert (entry["result"], entry["reason"]) == ("refused", "not_owner")
+    forget(stack)
+    entry = stack.decision(booking_id, "confirm", "anna", Idempotency_Key=key)
+    assert (entry["result"], entry["status"]) == ("done", "confirmed")
 
 
 def test_one_key_may_be_used_for_each_of_two_bookings(stack):
