@@ -449,9 +449,13 @@ void pg_array_add(struct strbuf *array, const char *text)
 		return;
 	}
 	strbuf_add_char(array, '"');
-	for (const char *c = text; *c; c++) {
-		if (*c == '"' || *c == '\\')
-			strbuf_add_char(array, '\\');
+	for (const char *c = text;; c++) {
+		const size_t plain = strcspn(c, "\"\\");
+		strbuf_add(array, c, plain);
+		c += plain;
+		if (*c == '\0')
+			break;
+		strbuf_add_char(array, '\\');
 		strbuf_add_char(array, *c);
 	}
 	strbuf_add_char(array, '"');
