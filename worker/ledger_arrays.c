@@ -31,25 +31,33 @@ void ledger_arrays_open(struct ledger_arrays *arrays, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		strbuf_reset(&arrays->columns[i]);
 		pg_array_open(&arrays->columns[i]);
+		arrays->has_value[i] = false;
 	}
+}
+
+static void add(struct ledger_arrays *arrays, size_t column, const char *text)
+{
+	pg_array_add(&arrays->columns[column], text);
+	arrays->has_value[column] |= text != NULL;
 }
 
 void ledger_arrays_add(struct ledger_arrays *arrays, size_t column, const char *text)
 {
-	pg_array_add(&arrays->columns[column], text && text[0] != '\0' ? text : NULL);
+	add(arrays, column, text && text[0] != '\0' ? text : NULL);
 }
 
 void ledger_arrays_add_int(struct ledger_arrays *arrays, size_t column, int64_t number)
 {
 	pg_array_add_int(&arrays->columns[column], number);
+	arrays->has_value[column] = true;
 }
 
 void ledger_arrays_add_time(struct ledger_arrays *arrays, size_t column, int64_t ms)
 {
 	if (ms == 0)
-		pg_array_add(&arrays->columns[column], NULL);
+		add(arrays, column, NULL);
 	else
-		pg_array_add_int(&arrays->columns[column], ms);
+		ledger_arrays_add_int(arrays, column, ms);
 }
 
 struct strbuf *ledger_arrays_element(struct ledger_arrays *arrays)
@@ -66,7 +74,7 @@ void ledger_arrays_end_element(struct ledger_arrays *arrays, size_t column)
 	/* Whoever cannot hold an element holds less than all. */
 	if (arrays->element.overflow)
 		arrays->columns[column].overflow = true;
-	pg_array_add(&arrays->columns[column], arrays->element.data);
+	add(arrays, column, arrays->element.data);
 }
 
 err_code ledger_arrays_close(struct ledger_arrays *arrays, const char **ret, struct err *err)
@@ -76,6 +84,10 @@ err_code ledger_arrays_close(struct ledger_arrays *arrays, const char **ret, str
 	for (size_t i = 0; i < arrays->count; i++) {
 		pg_array_close(&arrays->columns[i]);
 		overflow |= arrays->columns[i].overflow;
+		if (arrays->has_value[i])
+			continue;
+		strbuf_reset(&arrays->columns[i]);
+		strbuf_add_text(&arrays->columns[i], "{}");
 	}
 	if (overflow)
 		return err_set(err, ERR_INTERNAL, "a batch outgrew its parameters");

@@ -11,6 +11,7 @@
 #include "err.h"
 #include "strbuf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@
 struct ledger_arrays {
 	size_t count;
 	struct strbuf columns[LEDGER_ARRAYS_MAX];
+	bool has_value[LEDGER_ARRAYS_MAX];
 	struct strbuf element;
 };
 
@@ -36,6 +38,7 @@ void ledger_arrays_add_time(struct ledger_arrays *arrays, size_t column, int64_t
  * pg_array_add and _add_int on what ledger_arrays_element answers, then _end. */
 struct strbuf *ledger_arrays_element(struct ledger_arrays *arrays);
 void ledger_arrays_end_element(struct ledger_arrays *arrays, size_t column);
-/* Writes the parameters, in the order of the columns, to ret[0..count). */
+/* Writes the parameters, in the order of the columns, to ret[0..count). An array of nothing but
+ * NULL is written as an empty one, which unnest fills up: it costs nothing to read. */
 err_code ledger_arrays_close(struct ledger_arrays *arrays, const char **ret,
 			     struct err *err) _must_check_;

@@ -23,7 +23,7 @@ enum {
 	ARRAYS_COUNT,
 };
 
-#define PARAMS_MAX 6
+#define PARAMS_MAX 7
 
 struct ledger_load {
 	struct ledger_arrays arrays;
@@ -32,6 +32,9 @@ struct ledger_load {
 	enum ledger_load_kind kinds[LEDGER_LOAD_STEPS_MAX];
 	size_t count;
 	enum ledger_load_for purpose;
+	/* The last did not fit together: the next looks for lapsed holds of other partitions,
+	 * too. */
+	bool is_thorough;
 };
 
 struct ledger_load *ledger_load_new(void)
@@ -110,10 +113,11 @@ static void add_steps(struct ledger_load *load, const struct partition_name *nam
 		      struct pg_step *steps)
 {
 	const char *const acted_on = a[load->purpose == LOAD_FOR_SWEEP ? BOOKING_ID : ACTED_ON_ID];
-	const char *const seats[] = { name->cluster_id, name->topic, partition,
-				      a[SEAT_EVENT],    a[SEAT_ID],  acted_on };
-	const char *const bookings[] = { name->cluster_id, name->topic, partition,
-					 a[SEAT_EVENT],    a[SEAT_ID],  a[BOOKING_ID] };
+	const char *const thorough = load->is_thorough ? "true" : "false";
+	const char *const seats[] = { name->cluster_id, name->topic, partition, a[SEAT_EVENT],
+				      a[SEAT_ID],       acted_on,    thorough };
+	const char *const bookings[] = { name->cluster_id, name->topic,   partition, a[SEAT_EVENT],
+					 a[SEAT_ID],       a[BOOKING_ID], thorough };
 	const char *const events[] = { a[EVENT_ID], acted_on };
 	const char *const buyers[] = { name->cluster_id, name->topic,   partition,
 				       a[BUYER_EVENT],   a[BUYER_USER], a[EVENT_ID] };
@@ -383,8 +387,8 @@ static err_code check_swept(const struct state *state, struct err *err)
 	return code;
 }
 
-err_code ledger_load_fill(const struct ledger_load *load, PGresult *const *results,
-			  struct state *state, int64_t now_ms, struct err *err)
+err_code ledger_load_fill(struct ledger_load *load, PGresult *const *results, struct state *state,
+			  int64_t now_ms, struct err *err)
 {
 	static err_code (*const fill[LEDGER_LOAD_STEPS_MAX])(const PGresult *, int, struct state *,
 							     struct err *) = {
@@ -400,8 +404,11 @@ err_code ledger_load_fill(const struct ledger_load *load, PGresult *const *resul
 				return code;
 		}
 	}
-	const err_code code = load->purpose == LOAD_FOR_SWEEP ? check_swept(state, err)
-							      : check_acted_on(state, err);
+	err_code code = load->purpose == LOAD_FOR_SWEEP ? check_swept(state, err)
+							: check_acted_on(state, err);
+	if (code == ERR_OK)
+		code = check_lapsed(state, now_ms, err);
+	load->is_thorough = code != ERR_OK;
 
-	return code == ERR_OK ? check_lapsed(state, now_ms, err) : code;
+	return code;
 }

@@ -41,5 +41,5 @@ err_code ledger_load_steps(struct ledger_load *load, const struct partition_name
 			   struct err *err) _must_check_;
 
 /* Enters the rows, one result for each step, into the state. */
-err_code ledger_load_fill(const struct ledger_load *load, PGresult *const *results,
-			  struct state *state, int64_t now_ms, struct err *err) _must_check_;
+err_code ledger_load_fill(struct ledger_load *load, PGresult *const *results, struct state *state,
+			  int64_t now_ms, struct err *err) _must_check_;

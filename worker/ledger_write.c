@@ -142,8 +142,11 @@ static void add_updated(struct ledger_arrays *to, const struct known_booking *bo
 static void add_seat_ids(struct ledger_arrays *to, size_t column,
 			 const struct known_booking *booking, unsigned which)
 {
+	if (which == 0) {
+		ledger_arrays_add(to, column, NULL);
+		return;
+	}
 	struct strbuf *const list = ledger_arrays_element(to);
-
 	for (unsigned i = 0; i < booking->seat_count; i++)
 		if (which & 1u << i)
 			pg_array_add(list, booking->seat_ids[i]);
@@ -152,17 +155,17 @@ static void add_seat_ids(struct ledger_arrays *to, size_t column,
 
 static void add_prices(struct ledger_arrays *to, const struct known_booking *booking)
 {
-	const bool priced = booking->status != BOOKING_REJECTED;
+	ledger_arrays_add(to, BOOKING_CURRENCY, booking->currency);
+	if (booking->status == BOOKING_REJECTED) {
+		ledger_arrays_add(to, BOOKING_PRICES, NULL);
+		ledger_arrays_add(to, BOOKING_TOTAL, NULL);
+		return;
+	}
 	struct strbuf *const list = ledger_arrays_element(to);
-
-	for (unsigned i = 0; priced && i < booking->seat_count; i++)
+	for (unsigned i = 0; i < booking->seat_count; i++)
 		pg_array_add_int(list, booking->prices_minor[i]);
 	ledger_arrays_end_element(to, BOOKING_PRICES);
-	if (priced)
-		ledger_arrays_add_int(to, BOOKING_TOTAL, booking->total_minor);
-	else
-		ledger_arrays_add(to, BOOKING_TOTAL, NULL);
-	ledger_arrays_add(to, BOOKING_CURRENCY, booking->currency);
+	ledger_arrays_add_int(to, BOOKING_TOTAL, booking->total_minor);
 }
 
 static void add_inserted(struct ledger_arrays *to, const struct known_booking *booking)
@@ -208,6 +211,11 @@ static void add_changes(struct ledger_arrays *to, const struct transition *trans
 	const struct seat_change *const changes = transition->changes;
 	const unsigned count = transition->change_count;
 
+	if (count == 0) {
+		for (size_t column = LOG_SEATS; column <= LOG_VERSIONS; column++)
+			ledger_arrays_add(to, column, NULL);
+		return;
+	}
 	struct strbuf *list = ledger_arrays_element(to);
 	for (unsigned i = 0; i < count; i++)
 		pg_array_add(list, changes[i].seat->seat_id);

@@ -5,13 +5,15 @@
 WITH limited AS MATERIALIZED (
     SELECT event_id FROM events
     WHERE event_id = ANY ($6::text[]) AND seats_per_user_max IS NOT NULL
+), fence AS (
+    SELECT changed_at FROM partition_progress
+    WHERE cluster_id = $1 AND topic = $2 AND partition = $3::integer
 )
-SELECT event_id, user_id, sum(cardinality(b.seat_ids)) AS live_seats
+SELECT event_id, user_id, live.seats
 FROM limited
-JOIN unnest($4::text[], $5::text[]) AS buyer (event_id, user_id) USING (event_id)
-JOIN bookings AS b USING (event_id, user_id)
-WHERE b.status IN ('held', 'confirmed')
-  AND (b.status = 'confirmed'
-       OR b.expires_at > (SELECT changed_at FROM partition_progress
-                          WHERE cluster_id = $1 AND topic = $2 AND partition = $3::integer))
-GROUP BY event_id, user_id
+JOIN unnest($4::text[], $5::text[]) AS buyer (event_id, user_id) USING (event_id),
+LATERAL (SELECT sum(cardinality(b.seat_ids)) AS seats
+         FROM bookings AS b
+         WHERE b.event_id = buyer.event_id AND b.user_id = buyer.user_id
+           AND b.status IN ('held', 'confirmed')
+           AND (b.status = 'confirmed' OR b.expires_at > (SELECT changed_at FROM fence))) AS live

@@ -2,8 +2,8 @@
 -- from its row.
 -- $1 booking ids, $2 booking versions, $3 statuses, $4 reasons, $5 expires at (ms), $6 extensions, $7
 -- commands, $8 command ids, $9 actors, $10 results, $11 refusals; $12 changed seat ids, $13 their
--- positions, $14 statuses, $15 versions (each element an array literal) (parallel arrays); $16
--- decided at (ms).
+-- positions, $14 statuses, $15 versions (each element an array literal, NULL for none) (parallel
+-- arrays, padded with NULL); $16 decided at (ms).
 INSERT INTO booking_log (booking_id, booking_version, event_id, user_id, mode, status, reason,
                          booking_seats, seats_lost, seat_prices, total_minor, currency,
                          payment_reference, requested_at, decided_at, expires_at, extensions,
@@ -15,7 +15,8 @@ SELECT b.booking_id, t.version, b.event_id, b.user_id, b.mode, t.status, t.reaso
        timestamptz 'epoch' + $16::bigint * interval '1 millisecond',
        timestamptz 'epoch' + t.expires_ms * interval '1 millisecond', t.extensions,
        t.command, t.command_id, t.actor, t.result, t.refusal,
-       t.changed::text[], t.positions::integer[], t.statuses::text[], t.versions::bigint[]
+       coalesce(t.changed::text[], '{}'), coalesce(t.positions::integer[], '{}'),
+       coalesce(t.statuses::text[], '{}'), coalesce(t.versions::bigint[], '{}')
 FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::integer[],
             $7::text[], $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
             $14::text[], $15::text[])
