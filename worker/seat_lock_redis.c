@@ -1,5 +1,7 @@
 #include "seat_lock_redis.h"
 
+#include "clock.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,8 @@
 /* Scripts are lost when Redis restarts or is flushed; a second loss within one call is not bad
  * luck. */
 #define ATTEMPTS_MAX 2
+/* For a batch, beside the bound of each answer: a lane that waits settles nothing. */
+#define BATCH_MS_MAX 1000
 
 /* KEYS[1] the lock; ARGV: own token, "<topic>/<partition>|", expiry in ms. 0 foreign, 1 taken, 2
  * taken over from another owner of the same partition. */
@@ -95,6 +99,7 @@ struct run {
 	struct script *script;
 	int argument_count;
 	const char *arguments[3];
+	int64_t deadline_ms;
 };
 
 static err_code append(const struct run *run, const struct seat *seat, struct err *err)
@@ -113,7 +118,7 @@ static err_code append(const struct run *run, const struct seat *seat, struct er
 
 /*
  * Reads one reply per seat; results may be NULL. All replies are read, also after one that is an
- * error, or the connection would be out of step.
+ * error, or the connection would be out of step; one that is too slow is closed.
  */
 static err_code read_replies(const struct run *run, size_t count, enum seat_lock_result *results,
 			     bool *ret_no_script, struct err *err)
@@ -122,6 +127,10 @@ static err_code read_replies(const struct run *run, size_t count, enum seat_lock
 
 	for (size_t i = 0; i < count; i++) {
 		_cleanup_(redis_reply_freep) redisReply *reply = NULL;
+		if (clock_monotonic_ms() > run->deadline_ms) {
+			redis_fail(run->locks->redis);
+			return err_set(err, ERR_UNAVAILABLE, "redis: too slow for a batch");
+		}
 		const err_code code = redis_reply(run->locks->redis, &reply, err);
 		if (code != ERR_OK)
 			return code;
@@ -193,7 +202,8 @@ static err_code lock(void *ctx, const struct partition_name *name, const struct 
 	const struct run run = { .locks = locks,
 				 .script = &locks->lock,
 				 .argument_count = 3,
-				 .arguments = { token, prefix, locks->ttl } };
+				 .arguments = { token, prefix, locks->ttl },
+				 .deadline_ms = clock_monotonic_ms() + BATCH_MS_MAX };
 
 	return run_all(&run, seats, count, ret, err);
 }
@@ -209,7 +219,8 @@ static void unlock(void *ctx, const struct partition_name *name, const struct se
 	const struct run run = { .locks = locks,
 				 .script = &locks->unlock,
 				 .argument_count = 1,
-				 .arguments = { token } };
+				 .arguments = { token },
+				 .deadline_ms = clock_monotonic_ms() + BATCH_MS_MAX };
 	/* What is not given back expires, or is taken over by the partition's next owner. */
 	(void)run_all(&run, seats, count, NULL, NULL);
 }

@@ -13,9 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define POLL_MS     5
-#define RELAY_BYTES 65536
-#define CLOSED      (-1)
+#define POLL_MS       5
+#define RELAY_BYTES   65536
+#define TRICKLE_BYTES 16
+#define CLOSED        (-1)
 
 struct tcp_proxy {
 	uint16_t port, target;
@@ -91,10 +92,10 @@ static void accept_pair(struct tcp_proxy *proxy)
 }
 
 /* False: one side is gone. */
-static bool relay(int from, int to)
+static bool relay(int from, int to, size_t bytes_max)
 {
 	static char bytes[RELAY_BYTES]; /* of the one relaying thread */
-	const ssize_t len = recv(from, bytes, sizeof(bytes), 0);
+	const ssize_t len = recv(from, bytes, bytes_max, 0);
 
 	for (ssize_t sent = 0; sent < len;) {
 		const ssize_t more = send(to, bytes + sent, (size_t)(len - sent), MSG_NOSIGNAL);
@@ -107,7 +108,7 @@ static bool relay(int from, int to)
 	return len > 0;
 }
 
-static void relay_ready(struct tcp_proxy *proxy)
+static void relay_ready(struct tcp_proxy *proxy, size_t bytes_max)
 {
 	struct pollfd polled[1 + 2 * TCP_PROXY_PAIRS_MAX];
 
@@ -122,7 +123,7 @@ static void relay_ready(struct tcp_proxy *proxy)
 	for (size_t i = 0; i < TCP_PROXY_PAIRS_MAX; i++)
 		for (size_t k = 0; k < 2; k++)
 			if (polled[1 + 2 * i + k].revents && proxy->pairs[i][0] != CLOSED &&
-			    !relay(proxy->pairs[i][k], proxy->pairs[i][1 - k]))
+			    !relay(proxy->pairs[i][k], proxy->pairs[i][1 - k], bytes_max))
 				close_pair(proxy->pairs[i]);
 	if (polled[0].revents)
 		accept_pair(proxy);
@@ -150,9 +151,11 @@ static void *run(void *ctx)
 			proxy->listener = listen_on(proxy->port);
 		atomic_store(&proxy->in_force, mode);
 		if (mode == TCP_PROXY_RELAY)
-			relay_ready(proxy);
+			relay_ready(proxy, RELAY_BYTES);
 		else
 			(void)poll(NULL, 0, POLL_MS);
+		if (mode == TCP_PROXY_TRICKLE)
+			relay_ready(proxy, TRICKLE_BYTES);
 	}
 	refuse(proxy);
 

@@ -14,8 +14,9 @@
 
 enum tcp_proxy_mode {
 	TCP_PROXY_RELAY,
-	TCP_PROXY_REFUSE, /* as if nothing listened; open connections are reset */
-	TCP_PROXY_STALL,  /* connections stay open, and nothing comes through  */
+	TCP_PROXY_REFUSE,  /* as if nothing listened; open connections are reset */
+	TCP_PROXY_STALL,   /* connections stay open, and nothing comes through  */
+	TCP_PROXY_TRICKLE, /* a few bytes at a time, each of them in good time  */
 };
 
 struct tcp_proxy;

@@ -12,8 +12,8 @@
 
 NEEDS_SERVICE("TEST_REDIS_HOST")
 
-#define SEATS 3
-#define MANY 1000
+#define SEATS  3
+#define MANY   1000
 #define TTL_MS 5000
 
 static struct fixture_name event;
@@ -95,7 +95,7 @@ static void expect(const char *what, const enum seat_lock_result *wanted)
 }
 
 static const enum seat_lock_result all_taken[] = { SEAT_LOCK_TAKEN, SEAT_LOCK_TAKEN,
-	                                           SEAT_LOCK_TAKEN };
+						   SEAT_LOCK_TAKEN };
 
 Test(seat_lock, is_taken_with_an_expiry_and_again_by_its_owner)
 {
@@ -118,7 +118,7 @@ Test(seat_lock, is_taken_with_an_expiry_and_again_by_its_owner)
 Test(seat_lock, is_taken_over_at_once_by_the_partitions_next_owner)
 {
 	static const enum seat_lock_result taken_over[] = { SEAT_LOCK_TAKEN_OVER, SEAT_LOCK_TAKEN,
-		                                            SEAT_LOCK_TAKEN };
+							    SEAT_LOCK_TAKEN };
 	struct seat_lock_redis *const dead = seat_lock_redis_new(redis, TTL_MS);
 	struct seat_lock_redis *const next = seat_lock_redis_new(redis, TTL_MS);
 
@@ -137,7 +137,7 @@ Test(seat_lock, is_taken_over_at_once_by_the_partitions_next_owner)
 Test(seat_lock, is_foreign_to_another_partition_until_given_back)
 {
 	static const enum seat_lock_result wanted[] = { SEAT_LOCK_FOREIGN, SEAT_LOCK_TAKEN,
-		                                        SEAT_LOCK_TAKEN };
+							SEAT_LOCK_TAKEN };
 	struct seat_lock_redis *const here = seat_lock_redis_new(redis, TTL_MS);
 	struct seat_lock_redis *const there = seat_lock_redis_new(redis, TTL_MS);
 
@@ -201,16 +201,22 @@ Test(seat_lock, treats_a_key_of_another_kind_as_locks_that_are_away)
 	seat_lock_redis_free(mine);
 }
 
-Test(seat_lock, takes_a_whole_batch_in_one_round_trip)
+static struct seat many[MANY];
+
+static void name_many(void)
 {
-	static struct seat many[MANY];
-	struct seat_lock_redis *const mine = seat_lock_redis_new(redis, TTL_MS);
-	const struct seat_lock as = seat_lock_redis_ops(mine);
-	const struct partition_name name = partition(0);
 	for (int i = 0; i < MANY; i++) {
 		(void)snprintf(many[i].event_id, sizeof(many[i].event_id), "%s", event.text);
 		(void)snprintf(many[i].seat_id, sizeof(many[i].seat_id), "M%d", i);
 	}
+}
+
+Test(seat_lock, takes_a_whole_batch_in_one_round_trip)
+{
+	struct seat_lock_redis *const mine = seat_lock_redis_new(redis, TTL_MS);
+	const struct seat_lock as = seat_lock_redis_ops(mine);
+	const struct partition_name name = partition(0);
+	name_many();
 
 	cr_assert_eq(as.ops->lock(as.ctx, &name, many, MANY, results, &err), ERR_OK, "%s",
 		     err.text);
@@ -218,6 +224,28 @@ Test(seat_lock, takes_a_whole_batch_in_one_round_trip)
 		cr_expect_eq(results[i], SEAT_LOCK_TAKEN);
 	as.ops->unlock(as.ctx, &name, many, MANY);
 	seat_lock_redis_free(mine);
+}
+
+Test(seat_lock, waits_no_longer_for_a_batch_though_each_answer_comes_in_time)
+{
+	struct tcp_proxy *const proxy = tcp_proxy_open((uint16_t)fixture_redis(0).port);
+	const struct redis_config config = fixture_redis(tcp_proxy_port(proxy));
+	struct redis *const far = redis_new(&config);
+	struct seat_lock_redis *const mine = seat_lock_redis_new(far, TTL_MS);
+	const struct seat_lock as = seat_lock_redis_ops(mine);
+	const struct partition_name name = partition(0);
+	name_many();
+	cr_assert_eq(lock(mine, 0, SEATS), ERR_OK, "%s", err.text);
+	tcp_proxy_set(proxy, TCP_PROXY_TRICKLE);
+
+	const int64_t from_ms = clock_monotonic_ms();
+	cr_expect_eq(as.ops->lock(as.ctx, &name, many, MANY, results, &err), ERR_UNAVAILABLE);
+	cr_expect_lt(clock_monotonic_ms() - from_ms, 5000, "all answers take a minute");
+	cr_expect_not_null(strstr(err.text, "batch"), "%s", err.text);
+
+	seat_lock_redis_free(mine);
+	redis_free(far);
+	tcp_proxy_close(proxy);
 }
 
 Test(seat_lock, says_in_its_bound_that_redis_is_away_and_recovers)
