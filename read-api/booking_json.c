@@ -33,18 +33,22 @@ static bool history_of(const bson_t *booking, bson_iter_t *ret)
 bool booking_find_command(const bson_t *booking, const char *command_id, bson_t *ret)
 {
 	bson_iter_t iter;
+	bool found = false;
 
 	if (!history_of(booking, &iter))
 		return false;
 	while (bson_iter_next(&iter)) {
 		bson_t decision;
 
-		if (document_iter_sub(&iter, &decision) &&
-		    booking_says(&decision, "command_id", command_id))
-			return document_iter_sub(&iter, ret);
+		if (!document_iter_sub(&iter, &decision) ||
+		    !booking_says(&decision, "command_id", command_id))
+			continue;
+		found = document_iter_sub(&iter, ret);
+		if (!booking_says(&decision, "reason", "not_owner"))
+			return found;
 	}
 
-	return false;
+	return found;
 }
 
 /* 0 when the key is no version. */

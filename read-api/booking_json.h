@@ -32,7 +32,10 @@ struct etag booking_write(const bson_t *booking, int64_t now_ms, struct strbuf *
 void booking_write_entry(const bson_t *booking, struct strbuf *out);
 void booking_write_pending(const struct booking_id *id, struct strbuf *out);
 
-/* A view of what became of a command; alive as long as booking. False: it is not in the history. */
+/*
+ * A view of what became of a command; alive as long as booking. False: it is not in the history. It
+ * may be there twice, when a stranger's was refused as not_owner: then the other one is meant.
+ */
 bool booking_find_command(const bson_t *booking, const char *command_id, bson_t *ret);
 /* True when the field has this text. */
 bool booking_says(const bson_t *doc, const char *field, const char *text);

@@ -7,7 +7,7 @@
  *
  * A refusal is a problem with "reason" and "bookingId".
  * Shape    a command is known by its id in the booking's history; NULL means the one that made the
- *          booking.
+ *          booking. Of two with one id the owner's counts, not the one refused as not_owner.
  * Threads  any; no state.
  */
 #pragma once

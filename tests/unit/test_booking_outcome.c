@@ -168,6 +168,48 @@ Test(booking_outcome, a_command_is_answered_by_its_own_decision)
 	}
 }
 
+#define COMMAND_OF(actor, result, reason)                                                          \
+	"{\"command_id\":\"c\",\"actor\":\"" actor "\",\"result\":\"" result "\","                 \
+	"\"reason\":" reason "}"
+#define STRANGERS              COMMAND_OF("mallory", "refused", "\"not_owner\"")
+#define OWNERS(result, reason) COMMAND_OF("anna", result, reason)
+
+Test(booking_outcome, a_stranger_with_the_same_command_id_does_not_answer_for_the_owner)
+{
+	static const struct {
+		const char *two, *three, *reason;
+		int status;
+	} cases[] = {
+		{ STRANGERS, OWNERS("done", "null"), "", 200 },
+		{ OWNERS("done", "null"), STRANGERS, "", 200 },
+		{ STRANGERS, OWNERS("unchanged", "\"already_confirmed\""), "", 200 },
+		{ STRANGERS, OWNERS("refused", "\"hold_expired\""), "hold_expired", 410 },
+		{ OWNERS("refused", "\"hold_expired\""), STRANGERS, "hold_expired", 410 },
+		{ STRANGERS, STRANGERS, "not_owner", 404 },
+		{ STRANGERS, "7", "not_owner", 404 },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct http_response response;
+		char doc[640];
+
+		(void)snprintf(doc, sizeof(doc),
+			       "{\"_id\":\"b1\",\"status\":\"confirmed\",\"history\":{\"1\":{"
+			       "\"status\":\"held\",\"result\":\"done\",\"command_id\":null},"
+			       "\"2\":%s,\"3\":%s}}",
+			       cases[i].two, cases[i].three);
+
+		json_t *body = answer(doc, "c", &response);
+
+		cr_expect_eq(response.status, cases[i].status, "%s: %d", doc, response.status);
+		if (cases[i].status == 200)
+			cr_expect_str_eq(text_of(body, "booking_id"), "b1");
+		else
+			cr_expect_str_eq(text_of(body, "reason"), cases[i].reason, "%s", doc);
+		done(&response, body);
+	}
+}
+
 Test(booking_outcome, a_command_for_what_was_never_made_is_404)
 {
 	struct http_response response;
