@@ -52,10 +52,11 @@ static const char *text_at(const PGresult *res, int row, int column)
 
 err_code booking_page_of(struct pg *pg, const char *ids, struct booking_page *ret, struct err *err)
 {
-	const char *const params[] = { ids, LIMIT(HISTORY_MAX) };
+	const char *const params[] = { ids, LIMIT(DONE_MAX), LIMIT(STRANGERS_MAX),
+				       LIMIT(HISTORY_MAX) };
 	PGresult *rows = NULL;
 
-	const err_code code = pg_query(pg, "bookings", SQL_BOOKINGS, params, 2, &rows, err);
+	const err_code code = pg_query(pg, "bookings", SQL_BOOKINGS, params, 4, &rows, err);
 	if (code == ERR_OK) {
 		booking_page_done(ret);
 		ret->rows = rows;
@@ -133,7 +134,7 @@ bool booking_page_next(struct booking_page *page, struct booking_values *ret)
 
 	struct booking_values booking = booking_at(rows, page->next_row);
 	size_t count = 0;
-	for (; page->next_row < end && count < HISTORY_MAX &&
+	for (; page->next_row < end && count < HISTORY_ROWS_MAX &&
 	       strcmp(text_at(rows, page->next_row, COLUMN_BOOKING_ID), booking.booking_id) == 0;
 	     page->next_row++)
 		if (!PQgetisnull(rows, page->next_row, COLUMN_DECISION_VERSION))

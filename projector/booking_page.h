@@ -1,9 +1,9 @@
 /*
  * booking_page - PostgreSQL's bookings with their histories, page by page.
  *
- * Of each booking the newest HISTORY_MAX decisions are read, so a page is bounded whatever the
- * tables hold. Within a transaction of write_model_begin all pages see one moment; a page alone
- * always does.
+ * Of each booking at most HISTORY_ROWS_MAX decisions are answered, so a page is bounded whatever
+ * the tables hold; to choose them PostgreSQL reads all there are. Within a transaction of
+ * write_model_begin all pages see one moment; a page alone always does.
  * Owns     what booking_page_next answers lives until the next call and as long as the page.
  */
 #pragma once
@@ -23,7 +23,7 @@ struct booking_page {
 	int next_row;
 	bool is_last;                         /* of booking_page_after: no booking follows */
 	char last[BOOKING_ID_TEXT_BYTES_MAX]; /* of booking_page_after: the last id */
-	struct decision history[HISTORY_MAX];
+	struct decision history[HISTORY_ROWS_MAX];
 };
 
 /* Up to BOOKING_PAGE_MAX bookings after the id `after`, in the order of their ids. `after` may be

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION_NONE (-1)
+#define VERSION_NONE  (-1)
+#define VERSION_KNOWN INT64_MAX /* as new as the fold's: it was written, or it was there */
 /* Of an array literal: each a UUID, quotes and a comma. */
 #define IDS_BYTES_MAX (BOOKING_PAGE_MAX * 48)
 
@@ -18,26 +19,47 @@ static const struct log_row *first_of(const struct fold *fold, const struct book
 	return fold->rows[change->first];
 }
 
+/* The most decisions of this one's kind that a history keeps. */
+static int64_t kept_max(const struct log_row *row)
+{
+	if (row->is_done)
+		return DONE_MAX;
+	return row->decision.reason && strcmp(row->decision.reason, "not_owner") == 0
+		       ? STRANGERS_MAX
+		       : HISTORY_MAX;
+}
+
+/*
+ * Whether the history may have to lose a decision: bookings.sql alone says which. Of a kind there
+ * are no more decisions than the version of its newest, so up to as many as are kept all stay.
+ */
+static bool needs_rewrite(const struct fold *fold, const struct booking_change *change)
+{
+	for (size_t i = change->first; i < change->first + change->count; i++)
+		if (fold->rows[i]->booking.version > kept_max(fold->rows[i]))
+			return true;
+	return change->has_gap;
+}
+
 static bool is_new(const struct fold *fold, const struct booking_change *change)
 {
-	return first_of(fold, change)->booking.version == 1 && !change->has_gap;
+	return first_of(fold, change)->booking.version == 1 && !needs_rewrite(fold, change);
 }
 
 /* ---- New ones ---- */
 
 static bson_t *new_document(const struct fold *fold, const struct booking_change *change)
 {
-	const size_t count = change->count < HISTORY_MAX ? change->count : HISTORY_MAX;
-	const size_t skipped = change->count - count;
-	struct decision history[HISTORY_MAX];
-	for (size_t i = 0; i < count; i++)
-		history[i] = fold->rows[change->first + skipped + i]->decision;
+	struct decision history[HISTORY_ROWS_MAX];
+	assert(change->count <= HISTORY_ROWS_MAX);
+	for (size_t i = 0; i < change->count; i++)
+		history[i] = fold->rows[change->first + i]->decision;
 
 	struct booking_values booking = change->newest->booking;
 	booking.requested_at_ms = first_of(fold, change)->booking.requested_at_ms;
 	booking.decided_at_ms = change->decided->booking.decided_at_ms;
 	booking.history = history;
-	booking.history_count = count;
+	booking.history_count = change->count;
 	return document_booking(&booking);
 }
 
@@ -72,7 +94,6 @@ static bson_t *move_filter(const char *booking_id, int64_t from, int64_t to)
 
 static void append_set(bson_t *update, const struct fold *fold, const struct booking_change *change)
 {
-	const int64_t oldest = change->newest->booking.version - HISTORY_MAX + 1;
 	bson_t set;
 
 	BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
@@ -82,30 +103,10 @@ static void append_set(bson_t *update, const struct fold *fold, const struct boo
 	for (size_t i = change->first; i < change->first + change->count; i++) {
 		const struct decision *const decision = &fold->rows[i]->decision;
 		char key[HISTORY_KEY_BYTES_MAX];
-		if (decision->version < oldest)
-			continue;
 		document_history_key(decision->version, key);
 		document_append_decision(&set, key, decision);
 	}
 	bson_append_document_end(update, &set);
-}
-
-/* What the version before the first, or any between, may still have and is now too old. */
-static void append_unset(bson_t *update, int64_t first, int64_t newest)
-{
-	const int64_t last = newest - HISTORY_MAX;
-	const int64_t from = first - HISTORY_MAX > 1 ? first - HISTORY_MAX : 1;
-	bson_t unset;
-
-	if (last < from)
-		return;
-	BSON_APPEND_DOCUMENT_BEGIN(update, "$unset", &unset);
-	for (int64_t i = from; i <= last; i++) {
-		char key[HISTORY_KEY_BYTES_MAX];
-		document_history_key(i, key);
-		BSON_APPEND_UTF8(&unset, key, "");
-	}
-	bson_append_document_end(update, &unset);
 }
 
 static err_code add_move(struct bulk *bulk, const struct fold *fold,
@@ -118,25 +119,23 @@ static err_code add_move(struct bulk *bulk, const struct fold *fold,
 	_cleanup_(bson_destroyp) bson_t *update = bson_new();
 
 	append_set(update, fold, change);
-	append_unset(update, first, newest->version);
 	return bulk_update(bulk, filter, update, false, err);
 }
 
 /*
  * with_new: some of the new ones were there already, perhaps in an older version than the fold's
- * newest. *ret_complete: all were at a version before theirs, and moved on.
+ * newest. *ret_complete: all that could be were at a version before theirs, and moved on.
  */
 static err_code move_known(struct mongo *mongo, const struct fold *fold, bool with_new,
 			   int64_t *ret_moved, bool *ret_complete, struct err *err)
 {
 	_cleanup_(bulk_done) struct bulk bulk = { 0 };
-	bool has_gap = false;
 	bulk_open(&bulk, mongo, DOCUMENTS_BOOKINGS);
 
 	for (size_t i = 0; i < fold->booking_count; i++) {
 		const struct booking_change *const change = &fold->bookings[i];
-		has_gap = has_gap || change->has_gap;
-		if (change->has_gap || (is_new(fold, change) && (!with_new || change->count == 1)))
+		if (needs_rewrite(fold, change) ||
+		    (is_new(fold, change) && (!with_new || change->count == 1)))
 			continue;
 		const err_code code = add_move(&bulk, fold, change, err);
 		if (code != ERR_OK)
@@ -146,12 +145,12 @@ static err_code move_known(struct mongo *mongo, const struct fold *fold, bool wi
 	const err_code code = bulk_run(&bulk, "move bookings on", &written, err);
 	if (code == ERR_OK) {
 		*ret_moved = written.matched;
-		*ret_complete = !has_gap && written.matched == (int64_t)bulk.count;
+		*ret_complete = written.matched == (int64_t)bulk.count;
 	}
 	return code;
 }
 
-/* ---- Lost ones ---- */
+/* ---- Lost ones, and those with more decisions than are kept ---- */
 
 static int compare_change(const void *key, const void *element)
 {
@@ -172,18 +171,21 @@ static void note_version(const struct fold *fold, const bson_t *doc, int64_t *ve
 		versions[change - fold->bookings] = bson_iter_as_int64(&iter);
 }
 
-static bson_t *ids_filter(const struct fold *fold)
+static bson_t *ids_filter(const struct fold *fold, const int64_t *versions)
 {
 	bson_t *const filter = bson_new();
 	bson_t in;
 	bson_t ids;
+	uint32_t count = 0;
 
 	BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &in);
 	BSON_APPEND_ARRAY_BEGIN(&in, "$in", &ids);
 	for (size_t i = 0; i < fold->booking_count; i++) {
 		char buf[16];
 		const char *key = NULL;
-		bson_uint32_to_string((uint32_t)i, &key, buf, sizeof(buf));
+		if (versions[i] != VERSION_NONE)
+			continue;
+		bson_uint32_to_string(count++, &key, buf, sizeof(buf));
 		BSON_APPEND_UTF8(&ids, key, fold->bookings[i].newest->booking.booking_id);
 	}
 	bson_append_array_end(&in, &ids);
@@ -191,7 +193,7 @@ static bson_t *ids_filter(const struct fold *fold)
 	return filter;
 }
 
-/* What MongoDB has of each booking of the fold: its version, or VERSION_NONE. */
+/* What MongoDB has of each booking of the fold that is at VERSION_NONE: its version, or nothing. */
 static err_code read_versions(struct mongo *mongo, const struct fold *fold, int64_t *versions,
 			      struct err *err)
 {
@@ -199,7 +201,7 @@ static err_code read_versions(struct mongo *mongo, const struct fold *fold, int6
 	mongo_client_take(mongo, &client);
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *bookings =
 		mongo_collection(&client, DOCUMENTS_BOOKINGS);
-	_cleanup_(bson_destroyp) bson_t *filter = ids_filter(fold);
+	_cleanup_(bson_destroyp) bson_t *filter = ids_filter(fold, versions);
 	_cleanup_(bson_destroyp) bson_t *opts =
 		BCON_NEW("projection", "{", "version", BCON_INT32(1), "}");
 	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
@@ -207,8 +209,6 @@ static err_code read_versions(struct mongo *mongo, const struct fold *fold, int6
 
 	const bson_t *doc = NULL;
 	bson_error_t error;
-	for (size_t i = 0; i < fold->booking_count; i++)
-		versions[i] = VERSION_NONE;
 	while (mongoc_cursor_next(cursor, &doc))
 		note_version(fold, doc, versions);
 	return mongoc_cursor_error(cursor, &error) ? mongo_err(&error, "read bookings", err)
@@ -275,12 +275,21 @@ static err_code rewrite_lost(struct pg *pg, struct mongo *mongo, const struct fo
 	return code;
 }
 
-static err_code repair(struct pg *pg, struct mongo *mongo, const struct fold *fold,
+/* with_moved: any may be lost, or newer; else only those that need it are written anew. */
+static err_code repair(struct pg *pg, struct mongo *mongo, const struct fold *fold, bool with_moved,
 		       struct bookings_result *result, struct err *err)
 {
 	_cleanup_free_ int64_t *versions = calloc(fold->booking_count + 1, sizeof(*versions));
+	size_t count = 0;
 	assert(versions);
 
+	for (size_t i = 0; i < fold->booking_count; i++) {
+		const bool is_open = with_moved || needs_rewrite(fold, &fold->bookings[i]);
+		versions[i] = is_open ? VERSION_NONE : VERSION_KNOWN;
+		count += is_open;
+	}
+	if (count == 0)
+		return ERR_OK;
 	const err_code code = read_versions(mongo, fold, versions, err);
 	return code == ERR_OK ? rewrite_lost(pg, mongo, fold, versions, result, err) : code;
 }
@@ -305,8 +314,8 @@ err_code bookings_write(struct pg *pg, struct mongo *mongo, const struct fold *f
 	err_code code = insert_new(mongo, fold, &inserted, err);
 	if (code == ERR_OK)
 		code = move_known(mongo, fold, inserted.duplicates > 0, &moved, &is_complete, err);
-	if (code == ERR_OK && !is_complete)
-		code = repair(pg, mongo, fold, &result, err);
+	if (code == ERR_OK)
+		code = repair(pg, mongo, fold, !is_complete, &result, err);
 	if (code != ERR_OK)
 		return code;
 

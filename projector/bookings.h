@@ -4,8 +4,9 @@
  * A booking whose first version is in the fold is inserted. A later version is written over the
  * one before it or over any between; a document that is as new or newer stays. Where neither
  * holds (the document was lost, or a version before is missing) the document is written anew from
- * PostgreSQL, with its whole history: it never has holes. Entries of the history are keyed by
- * version, so writing one twice changes nothing.
+ * PostgreSQL, so its history never has holes. So is one that may have more decisions than its
+ * history keeps: what rebuild and verify read says what is kept. Entries of the history are keyed
+ * by version, so writing one twice changes nothing.
  * Errors   ERR_UNAVAILABLE: how much was written is unknown: write the fold again.
  * Source   lib/PROTOCOL.md, "The read model (MongoDB)".
  */

@@ -12,7 +12,7 @@
 #include "mongo.h"
 
 /* Numbers what is below: a read model of another shape is rebuilt. */
-#define DOCUMENTS_SHAPE 2
+#define DOCUMENTS_SHAPE 3
 
 #define DOCUMENTS_EVENTS    "events"
 #define DOCUMENTS_SEAT_MAPS "seat_maps"

@@ -64,12 +64,18 @@ struct booking_values {
 	int64_t requested_at_ms;
 	int64_t decided_at_ms;          /* when the status was decided */
 	int64_t expires_at_ms;          /* or NUMBER_NONE */
-	const struct decision *history; /* the newest HISTORY_MAX, oldest first */
+	const struct decision *history; /* those that are kept, oldest first */
 	size_t history_count;
 };
 
-/* The newest decisions that a booking's document keeps. */
-#define HISTORY_MAX 100
+/*
+ * The most decisions of each kind that a booking's document keeps, the newest, so that no stranger
+ * pushes out what its owner must be able to read. bookings.sql applies it.
+ */
+#define DONE_MAX         128 /* done: more than a booking can have, so all */
+#define STRANGERS_MAX    20  /* refused as not_owner */
+#define HISTORY_MAX      100 /* neither */
+#define HISTORY_ROWS_MAX (DONE_MAX + STRANGERS_MAX + HISTORY_MAX)
 
 /* A decision about a booking, and the booking after it, as if it had been done at decided_at_ms. */
 struct log_row {

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 /* More than the projector keeps; of a longer history the newest are shown. */
-#define BOOKING_HISTORY_MAX 200
+#define BOOKING_HISTORY_MAX 256
 
 /* Appends the whole booking. The tag is of everything but server_time. */
 struct etag booking_write(const bson_t *booking, int64_t now_ms, struct strbuf *out);

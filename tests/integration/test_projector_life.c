@@ -210,30 +210,103 @@ Test(life, is_told_of_a_booking_that_was_never_made)
 		   "\"$expr\":{\"$lt\":[\"$decided_at\",\"$history.2.at\"]}}");
 }
 
-Test(life, keeps_the_newest_hundred_decisions)
-{
-	static const int64_t sizes[] = { 1, 7, 150, 2000 };
+static const int64_t sizes_of_batches[] = { 1, 7, 150, 2000 };
 
-	for (int i = 0; i < 4; i++) {
+#define SIZES (sizeof(sizes_of_batches) / sizeof(sizes_of_batches[0]))
+
+/* The same decision so many times: arguments of decide(), but for the first. */
+struct step {
+	const char *decision; /* NULL: the booking is made */
+	int times;
+};
+
+/* About booking 10 + i, in batches of sizes_of_batches[i]: by turns followed step by step and at
+ * once. */
+static void tell_of(int i, const struct step *steps, size_t count)
+{
+	fixture.config.batch_max = sizes_of_batches[i];
+	for (size_t k = 0; k < count; k++) {
 		char sql[256];
-		fixture.config.batch_max = sizes[i];
-		(void)snprintf(sql, sizeof(sql), "SELECT make(%d, 'e', 'u', '{S%d}')", 10 + i, i);
+		if (steps[k].decision)
+			(void)snprintf(sql, sizeof(sql),
+				       "SELECT decide(%d, %s) FROM generate_series(1, %d)", 10 + i,
+				       steps[k].decision, steps[k].times);
+		else
+			(void)snprintf(sql, sizeof(sql), "SELECT make(%d, 'e', 'u', '{S%d}')",
+				       10 + i, i);
 		tell(sql);
 		if (i % 2 == 0)
 			follow();
-		(void)snprintf(sql, sizeof(sql),
-			       "SELECT decide(%d, 'confirm', NULL, 'not_owner')"
-			       " FROM generate_series(1, 250)",
-			       10 + i);
-		tell(sql);
-		follow();
-		(void)snprintf(sql, sizeof(sql),
-			       "{\"_id\":\"00000000-0000-8000-8000-0000000000%d\",\"version\":251,"
-			       "\"history.151\":{\"$exists\":false},"
-			       "\"history.152.result\":\"refused\",\"$expr\":{\"$eq\":["
-			       "{\"$size\":{\"$objectToArray\":\"$history\"}},100]}}",
-			       10 + i);
-		expect_one("bookings", sql);
+	}
+	follow();
+}
+
+/* The history has so many entries, and is besides as told by the filter's members. */
+static void expect_history(int i, int entries, const char *members)
+{
+	char filter[1024];
+
+	(void)snprintf(filter, sizeof(filter),
+		       "{\"_id\":\"00000000-0000-8000-8000-0000000000%d\",%s,\"$expr\":{\"$eq\":["
+		       "{\"$size\":{\"$objectToArray\":\"$history\"}},%d]}}",
+		       10 + i, members, entries);
+	expect_one("bookings", filter);
+}
+
+Test(life, keeps_what_its_owner_must_read_however_many_strangers_come)
+{
+	static const struct step before[] = {
+		{ NULL, 1 },
+		{ "'extend', 'held'", 1 },
+		{ "'extend', NULL, 'extension_limit'", 1 },
+		{ "'cancel', NULL, 'not_owner'", 110 },
+	};
+	static const struct step after[] = {
+		{ "'confirm', 'confirmed'", 1 },
+		{ "'confirm', NULL, 'already_confirmed', 'unchanged'", 1 },
+	};
+
+	for (int i = 0; i < (int)SIZES; i++) {
+		tell_of(i, before, 4);
+		expect_history(i, 23,
+			       "\"version\":113,\"history.1.command\":\"hold\","
+			       "\"history.2.command\":\"extend\",\"history.2.result\":\"done\","
+			       "\"history.3.reason\":\"extension_limit\","
+			       "\"history.93\":{\"$exists\":false},"
+			       "\"history.94.reason\":\"not_owner\","
+			       "\"history.113.reason\":\"not_owner\"");
+		tell_of(i, after, 2);
+		expect_history(i, 25,
+			       "\"version\":115,\"status\":\"confirmed\","
+			       "\"history.3.reason\":\"extension_limit\","
+			       "\"history.94.reason\":\"not_owner\","
+			       "\"history.114.result\":\"done\","
+			       "\"history.115.result\":\"unchanged\"");
+	}
+}
+
+Test(life, keeps_the_newest_hundred_of_what_was_not_done_for_its_owner)
+{
+	static const struct step steps[] = {
+		{ NULL, 1 },
+		{ "'extend', NULL, 'extension_limit'", 60 },
+		{ "'extend', 'held'", 1 },
+		{ "'confirm', NULL, 'not_owner'", 5 },
+		{ "'extend', NULL, 'extension_limit'", 90 },
+		{ "'confirm', 'confirmed'", 1 },
+	};
+
+	for (int i = 0; i < (int)SIZES; i++) {
+		tell_of(i, steps, sizeof(steps) / sizeof(steps[0]));
+		expect_history(i, 108,
+			       "\"version\":158,\"history.1.command\":\"hold\","
+			       "\"history.2\":{\"$exists\":false},"
+			       "\"history.51\":{\"$exists\":false},"
+			       "\"history.52.reason\":\"extension_limit\","
+			       "\"history.62.result\":\"done\","
+			       "\"history.63.reason\":\"not_owner\","
+			       "\"history.68.reason\":\"extension_limit\","
+			       "\"history.158.command\":\"confirm\"");
 	}
 }
 
@@ -248,6 +321,18 @@ static void tell_stories(void)
 	tell("SELECT decide(2, 'cancel', 'cancelled'), never_made(4)");
 	tell("SELECT decide(3, 'confirm', 'confirmed')");
 	tell("SELECT decide(1, 'confirm', NULL, 'hold_expired') FROM generate_series(1, 110)");
+	tell("SELECT decide(3, 'cancel', NULL, 'not_owner') FROM generate_series(1, 40)");
+}
+
+/* The log from its beginning, in batches of another size. */
+static void read_again(int64_t batch_max)
+{
+	stop();
+	projector_fixture_update(&fixture, "projector_state", "{\"_id\":\"booking_log\"}",
+				 "{\"$set\":{\"xid\":\"0\",\"seq\":\"0\"}}");
+	fixture.config.batch_max = batch_max;
+	start();
+	follow();
 }
 
 Test(life, changes_nothing_when_it_is_read_again)
@@ -261,13 +346,24 @@ Test(life, changes_nothing_when_it_is_read_again)
 		const size_t count = read_all("bookings", before);
 
 		cr_expect_eq(count, 4);
-		stop();
-		projector_fixture_update(&fixture, "projector_state", "{\"_id\":\"booking_log\"}",
-					 "{\"$set\":{\"xid\":\"0\",\"seq\":\"0\"}}");
-		fixture.config.batch_max = sizes[i];
-		start();
-		follow();
+		read_again(sizes[i]);
 		expect_as_before(before, count, "read again");
+	}
+}
+
+Test(life, comes_to_the_same_when_all_documents_were_lost)
+{
+	static const int64_t sizes[] = { 1, 2, 5, 50, 2000 };
+
+	tell_stories();
+	follow();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		bson_t *before[DOCS_MAX];
+		const size_t count = read_all("bookings", before);
+
+		projector_fixture_delete(&fixture, "bookings", "{}");
+		read_again(sizes[i]);
+		expect_as_before(before, count, "told again");
 	}
 }
 

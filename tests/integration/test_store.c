@@ -238,6 +238,42 @@ Test(store, counts_a_booking_that_postgresql_does_not_know)
 	store_free(store);
 }
 
+/* PostgreSQL does not know the booking: asked for its history, it would say so. */
+Test(store, asks_postgresql_what_a_history_keeps_once_it_may_be_too_much)
+{
+	static const struct {
+		const char *refusal; /* NULL: done */
+		int64_t kept;
+	} cases[] = { { NULL, DONE_MAX },
+		      { "not_owner", STRANGERS_MAX },
+		      { "extension_limit", HISTORY_MAX } };
+	struct store *const store = store_new(fixture.mongo);
+
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		const bool is_above = i % 2 == 1;
+		const int64_t version = cases[i / 2].kept + is_above;
+		char doc[128];
+		char expected[128];
+		struct log_row row = row_of(0, ID("1"), version, 5, SEAT_BOOKED, 1);
+		row.is_done = !cases[i / 2].refusal;
+		row.decision.result = row.is_done ? "done" : "refused";
+		row.decision.reason = cases[i / 2].refusal;
+
+		projector_fixture_delete(&fixture, "bookings", "{}");
+		(void)snprintf(doc, sizeof(doc), "{\"_id\":\"" ID("1") "\",\"version\":%d}",
+			       (int)version - 1);
+		projector_fixture_insert(&fixture, "bookings", doc);
+		write_quietly(store, &row, 1);
+		cr_expect_eq(bookings.written, !is_above, "%s", doc);
+		cr_expect_eq(bookings.unknown, is_above, "%s", doc);
+		cr_expect_eq(bookings.rewritten, 0, "%s", doc);
+		(void)snprintf(expected, sizeof(expected), "{\"version\":%d}",
+			       (int)version - is_above);
+		expect_one("bookings", expected);
+	}
+	store_free(store);
+}
+
 Test(store, lets_two_writers_change_one_block_by_turns)
 {
 	struct store *const one = store_new(fixture.mongo);
