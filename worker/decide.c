@@ -82,13 +82,16 @@ static enum reason seat_objection(const struct seat *seat, int64_t now_ms)
 }
 
 /* The booking whose lapsed hold is in the way of this seat ends first. */
-static void note_lapsed(const struct state *state, const struct seat *seat, struct outcome *outcome)
+static void note_lapsed(const struct state *state, const struct seat *seat, int64_t now_ms,
+			struct outcome *outcome)
 {
 	if (!seat->exists || seat->status != SEAT_HELD)
 		return;
 
+	/* The ledger loads it with the seat; where it is gone or ended, nobody is left to tell. */
 	const struct known_booking *const holder = state_booking(state, seat->booking_id);
-	assert(holder && holder->exists); /* The ledger loads it with the seat. */
+	if (!holder || !has_lapsed(holder, now_ms))
+		return;
 	for (unsigned i = 0; i < outcome->lapsed_count; i++)
 		if (outcome->lapsed[i] == holder)
 			return;
@@ -106,7 +109,7 @@ static struct outcome take_seats(const struct state *state, const struct command
 		assert(seat);
 		const enum reason reason = seat_objection(seat, now_ms);
 		if (reason == REASON_NONE) {
-			note_lapsed(state, seat, &ret);
+			note_lapsed(state, seat, now_ms, &ret);
 			continue;
 		}
 		ret.lost |= 1u << i;
@@ -202,10 +205,11 @@ static enum reason event_objection(const struct state *state, const struct comma
 				   const struct known_booking *booking)
 {
 	const struct known_event *const event = state_event(state, booking->event_id);
-	assert(event && event->exists);
 
 	if (command->type == COMMAND_CANCEL)
 		return REASON_NONE;
+	if (!event || !event->exists)
+		return REASON_EVENT_NOT_FOUND;
 	if (event->cancelled)
 		return REASON_EVENT_CANCELLED;
 	if (command->type == COMMAND_EXTEND && booking->extensions >= event->extensions_max)

@@ -2,11 +2,12 @@
  * decide - the rules of the business.
  *
  * Pure: no I/O, no clock, no globals. journal_apply enters the outcome into the state and notes
- * what is to be written, so that the next command of the same batch is decided on what came of this one.
+ * what is to be written, so that the next command of the same batch is decided on what came of this
+ * one.
  *
  * A booking is made by book or hold (rejections: the first reason that applies, in the order of
- * enum reason; a hold that has run out counts as available whether or not anything swept it, P8), and
- * acted on by confirm, extend and cancel:
+ * enum reason; a hold that has run out counts as available whether or not anything swept it, P8),
+ * and acted on by confirm, extend and cancel:
  *
  *               confirm            extend             cancel
  *   held        confirmed          held, longer       cancelled

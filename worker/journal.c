@@ -62,13 +62,15 @@ static struct transition *note(struct journal *journal, struct known_booking *bo
 	return ret;
 }
 
+/* Its i-th seat; NULL when the seat is gone or someone else's, which only an operator's hand can
+ * have done: the booking goes on without it. */
 static struct seat *seat_of(const struct state *state, const struct known_booking *booking,
 			    unsigned i)
 {
 	struct seat *const seat = state_seat(state, booking->event_id, booking->seat_ids[i]);
-	assert(seat && seat->exists);
 
-	return seat;
+	return seat && seat->exists && strcmp(seat->booking_id, booking->booking_id) == 0 ? seat
+											  : NULL;
 }
 
 /* ---- Seats ---- */
@@ -81,9 +83,8 @@ static void change_seats(const struct state *state, const struct known_booking *
 
 	for (unsigned i = 0; i < booking->seat_count; i++) {
 		struct seat *const seat = seat_of(state, booking, i);
-		assert(seat->status == SEAT_AVAILABLE ||
-		       strcmp(seat->booking_id, booking->booking_id) == 0);
-
+		if (!seat)
+			continue;
 		seat->status = status;
 		seat->version++;
 		seat->changed = true;
@@ -103,6 +104,8 @@ static void prolong_seats(const struct state *state, const struct known_booking 
 {
 	for (unsigned i = 0; i < booking->seat_count; i++) {
 		struct seat *const seat = seat_of(state, booking, i);
+		if (!seat)
+			continue;
 		seat->hold_expires_ms = booking->expires_ms;
 		seat->changed = true;
 	}
@@ -122,15 +125,21 @@ static void lapse(struct journal *journal, struct state *state, struct known_boo
 	change_seats(state, booking, SEAT_AVAILABLE, note(journal, booking, NULL));
 }
 
-static void price(const struct state *state, struct known_booking *booking)
+/* Seats that decide found to be had become the booking's, at their prices. */
+static void take_seats(const struct state *state, struct known_booking *booking)
 {
 	const struct known_event *const event = state_event(state, booking->event_id);
 	assert(event && event->exists);
 
 	memcpy(booking->currency, event->currency, sizeof(booking->currency));
 	for (unsigned i = 0; i < booking->seat_count; i++) {
-		booking->prices_minor[i] = seat_of(state, booking, i)->price_minor;
-		booking->total_minor += booking->prices_minor[i];
+		struct seat *const seat =
+			state_seat(state, booking->event_id, booking->seat_ids[i]);
+		assert(seat && seat->exists &&
+		       (seat->status == SEAT_AVAILABLE || seat->status == SEAT_HELD));
+		memcpy(seat->booking_id, booking->booking_id, sizeof(seat->booking_id));
+		booking->prices_minor[i] = seat->price_minor;
+		booking->total_minor += seat->price_minor;
 	}
 }
 
@@ -171,7 +180,7 @@ static void make(struct journal *journal, struct state *state, struct known_book
 	}
 	const bool is_held = outcome->verdict == VERDICT_HELD;
 	booking->status = is_held ? BOOKING_HELD : BOOKING_CONFIRMED;
-	price(state, booking);
+	take_seats(state, booking);
 	change_seats(state, booking, is_held ? SEAT_HELD : SEAT_BOOKED,
 		     note(journal, booking, command));
 	state_buyer(state, booking->event_id, booking->user_id)->live_seats += booking->seat_count;

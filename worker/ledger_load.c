@@ -2,6 +2,7 @@
 
 #include "decide.h"
 #include "ledger_arrays.h"
+#include "log.h"
 #include "worker_sql.h"
 
 #include <assert.h>
@@ -24,6 +25,8 @@ enum {
 };
 
 #define PARAMS_MAX 7
+/* What still does not fit then will not: an operator's hand was in it. */
+#define MISFITS_MAX 3
 
 struct ledger_load {
 	struct ledger_arrays arrays;
@@ -32,9 +35,9 @@ struct ledger_load {
 	enum ledger_load_kind kinds[LEDGER_LOAD_STEPS_MAX];
 	size_t count;
 	enum ledger_load_for purpose;
-	/* The last did not fit together: the next looks for lapsed holds of other partitions,
-	 * too. */
-	bool is_thorough;
+	/* How often in a row what was loaded for commands did not fit together. The next then looks
+	 * for lapsed holds of other partitions, too. */
+	unsigned misfits;
 };
 
 struct ledger_load *ledger_load_new(void)
@@ -113,7 +116,7 @@ static void add_steps(struct ledger_load *load, const struct partition_name *nam
 		      struct pg_step *steps)
 {
 	const char *const acted_on = a[load->purpose == LOAD_FOR_SWEEP ? BOOKING_ID : ACTED_ON_ID];
-	const char *const thorough = load->is_thorough ? "true" : "false";
+	const char *const thorough = load->misfits > 0 ? "true" : "false";
 	const char *const seats[] = { name->cluster_id, name->topic, partition, a[SEAT_EVENT],
 				      a[SEAT_ID],       acted_on,    thorough };
 	const char *const bookings[] = { name->cluster_id, name->topic,   partition, a[SEAT_EVENT],
@@ -323,7 +326,8 @@ static err_code fill_key(const PGresult *rows, int i, struct state *state, struc
 /* ---- Whether it fits together ---- */
 
 /* All transactions about a booking pass one fence, so this cannot fail but when partitions were
- * renumbered, or somebody else writes. The next attempt sees what they did. */
+ * renumbered, or somebody else writes. The next attempt sees what they did; what stays wrong must
+ * not keep the partition: the booking goes on without seats that are gone or not its own. */
 static err_code check_seats_of(const struct state *state, const struct known_booking *booking,
 			       struct err *err)
 {
@@ -376,6 +380,7 @@ static err_code check_acted_on(const struct state *state, struct err *err)
 	return code;
 }
 
+/* Seats were locked before their bookings were read: here nothing can have moved in between. */
 static err_code check_swept(const struct state *state, struct err *err)
 {
 	err_code code = ERR_OK;
@@ -385,6 +390,24 @@ static err_code check_swept(const struct state *state, struct err *err)
 			code = check_seats_of(state, &state->bookings[i], err);
 
 	return code;
+}
+
+static err_code check(struct ledger_load *load, const struct state *state, int64_t now_ms,
+		      struct err *err)
+{
+	const bool is_sweep = load->purpose == LOAD_FOR_SWEEP;
+
+	err_code code = is_sweep ? check_swept(state, err) : check_acted_on(state, err);
+	if (code == ERR_OK)
+		code = check_lapsed(state, now_ms, err);
+	if (code == ERR_OK) {
+		load->misfits = is_sweep ? load->misfits : 0;
+		return ERR_OK;
+	}
+	if (!is_sweep && ++load->misfits <= MISFITS_MAX)
+		return code;
+	log_error("seats_do_not_fit", LOG_STR("text", err->text));
+	return ERR_OK;
 }
 
 err_code ledger_load_fill(struct ledger_load *load, PGresult *const *results, struct state *state,
@@ -404,11 +427,5 @@ err_code ledger_load_fill(struct ledger_load *load, PGresult *const *results, st
 				return code;
 		}
 	}
-	err_code code = load->purpose == LOAD_FOR_SWEEP ? check_swept(state, err)
-							: check_acted_on(state, err);
-	if (code == ERR_OK)
-		code = check_lapsed(state, now_ms, err);
-	load->is_thorough = code != ERR_OK;
-
-	return code;
+	return check(load, state, now_ms, err);
 }

@@ -150,13 +150,15 @@ static err_code check(void *ctx, struct err *err)
 /* ---- Loading ---- */
 
 /* What opens each transaction, before the steps that load. */
-enum { STEP_BEGIN, STEP_FENCE, OPENING_STEPS };
+enum { STEP_BEGIN, STEP_OWN, STEP_FENCE, OPENING_STEPS };
 
 static_assert(OPENING_STEPS + LEDGER_LOAD_STEPS_MAX <= PG_STEPS_MAX, "a pipeline is too long");
 
 static void open_steps(const struct fence *fence, struct pg_step *steps)
 {
 	steps[STEP_BEGIN] = (struct pg_step){ "begin", "BEGIN", NULL, 0 };
+	steps[STEP_OWN] =
+		(struct pg_step){ "own_partition", SQL_OWN_PARTITION, fence->params, 3 };
 	steps[STEP_FENCE] = (struct pg_step){ "move_fence", SQL_MOVE_FENCE, fence->params, 5 };
 }
 

@@ -495,6 +495,67 @@ Test(ledger_life, does_not_decide_on_what_does_not_fit_together)
 	cr_expect_eq(desk_progress(&desk), at);
 }
 
+/* The attempts that a lane makes. */
+static void go_on_at_last(void)
+{
+	const int64_t at = desk_progress(&desk);
+
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(desk_begin(&desk, at, at + (int64_t)desk.count), ERR_UNAVAILABLE);
+	desk_go_on(&desk);
+}
+
+Test(ledger_life, goes_on_without_seats_that_were_taken_from_it)
+{
+	(void)desk_hold(&desk, 1, "ann", "A1 A2 A3");
+	(void)desk_book(&desk, 2, "bob", "A4 A5");
+	desk_go_on(&desk);
+	desk_lapse(&desk, 1);
+	/* By hand, and for good. */
+	set_event("DELETE FROM seats WHERE event_id = $1 AND seat_id = 'A2'");
+	set_event("UPDATE seats SET status = 'blocked', booking_id = NULL, user_id = NULL,"
+		  " hold_expires_at = NULL, version = version + 1"
+		  " WHERE event_id = $1 AND seat_id = 'A3'");
+	set_event("UPDATE seats SET status = 'available', booking_id = NULL, user_id = NULL,"
+		  " version = version + 1 WHERE event_id = $1 AND seat_id = 'A5'");
+
+	(void)desk_book(&desk, 3, "cid", "A1");
+	go_on_at_last();
+	expect_row(1, '2', "ran out done expired hold_expired until", "{A1} {0} {available} {2}");
+	cr_expect_str_eq(booking(3), "confirmed 1 book cid {100} 100 EUR 0");
+	cr_expect_str_eq(seat("A3"), "blocked 2");
+
+	(void)desk_book(&desk, 4, "dan", "A1"); /* Nothing wrong with that. */
+	desk_go_on(&desk);
+	(void)desk_act(&desk, COMMAND_CANCEL, 2, "bob", 1);
+	go_on_at_last();
+	expect_row(2, '2', "cancel done cancelled by bob", "{A4} {3} {available} {2}");
+	cr_expect_str_eq(seat("A5"), "available 2");
+}
+
+Test(ledger_life, sweeps_what_is_left_of_a_hold)
+{
+	(void)desk_hold(&desk, 1, "ann", "A1 A2");
+	desk_go_on(&desk);
+	desk_lapse(&desk, 1);
+	set_event("DELETE FROM seats WHERE event_id = $1 AND seat_id = 'A2'");
+
+	cr_expect_eq(desk_sweep(&desk, 10), 1);
+	cr_expect_str_eq(seat("A1"), "available 2");
+	cr_expect_not(desk_has_lapsed(&desk));
+}
+
+Test(ledger_life, takes_a_seat_that_is_held_by_nobody)
+{
+	set_event("UPDATE seats SET status = 'held', booking_id = gen_random_uuid(), user_id = 'x',"
+		  " hold_expires_at = now() - interval '1 s'"
+		  " WHERE event_id = $1 AND seat_id = 'A2'");
+
+	(void)desk_book(&desk, 2, "bob", "A2");
+	go_on_at_last();
+	cr_expect_str_eq(booking(2), "confirmed 1 book bob {200} 200 EUR 0");
+}
+
 Test(ledger_life, needs_no_more_rights_than_its_role_has)
 {
 	set_event("UPDATE events SET seats_per_user_max = 5 WHERE event_id = $1");
