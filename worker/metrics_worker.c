@@ -31,6 +31,8 @@ static void add_outcomes(struct metrics_worker *ret, struct metrics *metrics)
 		REJECTED(REASON_SEAT_BLOCKED, "seat_blocked"),
 		REJECTED(REASON_SEAT_TAKEN, "seat_taken"),
 		REJECTED(REASON_BOOKING_NOT_FOUND, "booking_not_found"),
+		REFUSED(REASON_EVENT_NOT_FOUND, "event_not_found"),
+		REFUSED(REASON_BOOKING_NOT_FOUND, "booking_not_found"),
 		REFUSED(REASON_NOT_OWNER, "not_owner"),
 		REFUSED(REASON_HOLD_EXPIRED, "hold_expired"),
 		REFUSED(REASON_EXTENSION_LIMIT, "extension_limit"),

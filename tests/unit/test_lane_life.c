@@ -120,6 +120,22 @@ Test(lane_life, locks_the_seats_that_a_batch_names_and_no_others)
 	cr_expect_eq(world.locked_now, 0, "and gave back what it had locked");
 }
 
+Test(lane_life, counts_each_refusal_by_its_reason)
+{
+	world_init(&world, 10);
+	world_act(&world, "cancel", 1, 1);
+	world_act(&world, "cancel", 1, 2);
+	world_book(&world, 2, "u", "A1");
+	world_act(&world, "extend", 2, 3);
+	world_act(&world, "confirm", 2, 4);
+
+	cr_assert(world_settle(&world));
+
+	cr_expect_eq(world_counted(&world, VERDICT_REFUSED, REASON_BOOKING_NOT_FOUND), 1);
+	cr_expect_eq(world_counted(&world, VERDICT_REFUSED, REASON_ALREADY_CONFIRMED), 1);
+	cr_expect_eq(world_counted(&world, VERDICT_UNCHANGED, REASON_ALREADY_CONFIRMED), 1);
+}
+
 Test(lane_life, keeps_to_the_limit_of_seats_within_a_batch_and_after_it)
 {
 	world_init(&world, 10);
