@@ -76,6 +76,8 @@ class Stack:
             "SEATLINE_GATEWAY_PORT": str(self.gateway_port),
             "SEATLINE_BUILD_DIR": str(self.build),
             "SEATLINE_MODE": "native",
+            # Each test makes its events: the projector should not take a second to see them.
+            "EVENTS_CHECK_MS": "100",
             **{f"{program.upper().replace('-', '_')}_INSTANCES": str(count)
                for program, count in INSTANCES.items()},
         }
