@@ -2,6 +2,10 @@
 
 #include <stdio.h>
 
+/* Members learn of a rebalance with their next heartbeat: until then the partitions of whoever joins
+ * or leaves are nobody's. */
+#define HEARTBEATS_PER_SESSION 12
+
 err_code source_kafka_conf(const struct source_kafka_config *config, rd_kafka_conf_t **ret,
 			   struct err *err)
 {
@@ -9,7 +13,7 @@ err_code source_kafka_conf(const struct source_kafka_config *config, rd_kafka_co
 	char heartbeat[24];
 	(void)snprintf(session, sizeof(session), "%lld", (long long)config->session_timeout_ms);
 	(void)snprintf(heartbeat, sizeof(heartbeat), "%lld",
-		       (long long)config->session_timeout_ms / 3);
+		       (long long)config->session_timeout_ms / HEARTBEATS_PER_SESSION);
 	const char *const settings[][2] = {
 		{ "group.id", config->group },
 		{ "session.timeout.ms", session },
