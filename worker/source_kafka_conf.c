@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-/* Members learn of a rebalance with their next heartbeat: until then the partitions of whoever joins
- * or leaves are nobody's. */
+/* Members learn of a rebalance with their next heartbeat: until then the partitions of whoever
+ * joins or leaves are nobody's. */
 #define HEARTBEATS_PER_SESSION 12
 
 err_code source_kafka_conf(const struct source_kafka_config *config, rd_kafka_conf_t **ret,
