@@ -436,6 +436,21 @@ static void array_separate(struct strbuf *array)
 		strbuf_add_char(array, ',');
 }
 
+const char *pg_text_at(const PGresult *res, int row, int column)
+{
+	return PQgetisnull(res, row, column) ? NULL : PQgetvalue(res, row, column);
+}
+
+int64_t pg_int_at(const PGresult *res, int row, int column)
+{
+	return strtoll(PQgetvalue(res, row, column), NULL, 10); /* NULL reads "". */
+}
+
+int64_t pg_int_or(const PGresult *res, int row, int column, int64_t otherwise)
+{
+	return PQgetisnull(res, row, column) ? otherwise : pg_int_at(res, row, column);
+}
+
 void pg_array_open(struct strbuf *array)
 {
 	strbuf_add_char(array, '{');

@@ -79,6 +79,11 @@ void pg_rollback(struct pg *pg);
 /* ERR_UNAVAILABLE when a new attempt at the whole transaction may pass, else ERR_INTERNAL. */
 err_code pg_err_code(const PGconn *conn, const PGresult *res);
 
+/* A column of a row. SQL NULL is NULL, 0, or what the caller says. */
+const char *pg_text_at(const PGresult *res, int row, int column);
+int64_t pg_int_at(const PGresult *res, int row, int column);
+int64_t pg_int_or(const PGresult *res, int row, int column, int64_t otherwise);
+
 /* Text of one array literal, {"a","b",NULL}: pg_array_open, any number of adds, pg_array_close. */
 void pg_array_open(struct strbuf *array);
 void pg_array_add(struct strbuf *array, const char *text); /* NULL adds SQL NULL */

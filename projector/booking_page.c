@@ -3,7 +3,6 @@
 #include "projector_sql.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_OF(number) #number
@@ -39,17 +38,6 @@ enum column {
 	COLUMN_DECISION_EXPIRES_MS,
 };
 
-static int64_t number_at(const PGresult *res, int row, int column)
-{
-	return PQgetisnull(res, row, column) ? NUMBER_NONE
-					     : strtoll(PQgetvalue(res, row, column), NULL, 10);
-}
-
-static const char *text_at(const PGresult *res, int row, int column)
-{
-	return PQgetisnull(res, row, column) ? NULL : PQgetvalue(res, row, column);
-}
-
 err_code booking_page_of(struct pg *pg, const char *ids, struct booking_page *ret, struct err *err)
 {
 	const char *const params[] = { ids, LIMIT(DONE_MAX), LIMIT(STRANGERS_MAX),
@@ -75,7 +63,7 @@ err_code booking_page_after(struct pg *pg, const char *after, struct booking_pag
 		code = booking_page_of(pg, PQgetvalue(ids, 0, 0), ret, err);
 	if (code != ERR_OK)
 		return code;
-	ret->is_last = number_at(ids, 0, 1) < BOOKING_PAGE_MAX;
+	ret->is_last = pg_int_at(ids, 0, 1) < BOOKING_PAGE_MAX;
 	(void)snprintf(ret->last, sizeof(ret->last), "%s", PQgetvalue(ids, 0, 2));
 	return ERR_OK;
 }
@@ -90,38 +78,38 @@ void booking_page_done(struct booking_page *page)
 static struct decision decision_at(const PGresult *rows, int row)
 {
 	return (struct decision){
-		.version = number_at(rows, row, COLUMN_DECISION_VERSION),
-		.at_ms = number_at(rows, row, COLUMN_DECISION_MS),
-		.status = text_at(rows, row, COLUMN_DECISION_STATUS),
-		.command = text_at(rows, row, COLUMN_DECISION_COMMAND),
-		.command_id = text_at(rows, row, COLUMN_DECISION_COMMAND_ID),
-		.actor = text_at(rows, row, COLUMN_DECISION_ACTOR),
-		.result = text_at(rows, row, COLUMN_DECISION_RESULT),
-		.reason = text_at(rows, row, COLUMN_DECISION_REASON),
-		.expires_at_ms = number_at(rows, row, COLUMN_DECISION_EXPIRES_MS),
+		.version = pg_int_at(rows, row, COLUMN_DECISION_VERSION),
+		.at_ms = pg_int_at(rows, row, COLUMN_DECISION_MS),
+		.status = pg_text_at(rows, row, COLUMN_DECISION_STATUS),
+		.command = pg_text_at(rows, row, COLUMN_DECISION_COMMAND),
+		.command_id = pg_text_at(rows, row, COLUMN_DECISION_COMMAND_ID),
+		.actor = pg_text_at(rows, row, COLUMN_DECISION_ACTOR),
+		.result = pg_text_at(rows, row, COLUMN_DECISION_RESULT),
+		.reason = pg_text_at(rows, row, COLUMN_DECISION_REASON),
+		.expires_at_ms = pg_int_or(rows, row, COLUMN_DECISION_EXPIRES_MS, NUMBER_NONE),
 	};
 }
 
 static struct booking_values booking_at(const PGresult *rows, int row)
 {
 	return (struct booking_values){
-		.booking_id = text_at(rows, row, COLUMN_BOOKING_ID),
-		.version = number_at(rows, row, COLUMN_VERSION),
-		.event_id = text_at(rows, row, COLUMN_EVENT_ID),
-		.user_id = text_at(rows, row, COLUMN_USER_ID),
-		.mode = text_at(rows, row, COLUMN_MODE),
-		.seats = text_at(rows, row, COLUMN_SEATS),
-		.status = text_at(rows, row, COLUMN_STATUS),
-		.reason = text_at(rows, row, COLUMN_REASON),
-		.seats_lost = text_at(rows, row, COLUMN_SEATS_LOST),
-		.prices = text_at(rows, row, COLUMN_PRICES),
-		.total_minor = number_at(rows, row, COLUMN_TOTAL),
-		.currency = text_at(rows, row, COLUMN_CURRENCY),
-		.payment_reference = text_at(rows, row, COLUMN_PAYMENT),
-		.extensions = number_at(rows, row, COLUMN_EXTENSIONS),
-		.requested_at_ms = number_at(rows, row, COLUMN_REQUESTED_MS),
-		.decided_at_ms = number_at(rows, row, COLUMN_DECIDED_MS),
-		.expires_at_ms = number_at(rows, row, COLUMN_EXPIRES_MS),
+		.booking_id = pg_text_at(rows, row, COLUMN_BOOKING_ID),
+		.version = pg_int_at(rows, row, COLUMN_VERSION),
+		.event_id = pg_text_at(rows, row, COLUMN_EVENT_ID),
+		.user_id = pg_text_at(rows, row, COLUMN_USER_ID),
+		.mode = pg_text_at(rows, row, COLUMN_MODE),
+		.seats = pg_text_at(rows, row, COLUMN_SEATS),
+		.status = pg_text_at(rows, row, COLUMN_STATUS),
+		.reason = pg_text_at(rows, row, COLUMN_REASON),
+		.seats_lost = pg_text_at(rows, row, COLUMN_SEATS_LOST),
+		.prices = pg_text_at(rows, row, COLUMN_PRICES),
+		.total_minor = pg_int_or(rows, row, COLUMN_TOTAL, NUMBER_NONE),
+		.currency = pg_text_at(rows, row, COLUMN_CURRENCY),
+		.payment_reference = pg_text_at(rows, row, COLUMN_PAYMENT),
+		.extensions = pg_int_at(rows, row, COLUMN_EXTENSIONS),
+		.requested_at_ms = pg_int_at(rows, row, COLUMN_REQUESTED_MS),
+		.decided_at_ms = pg_int_at(rows, row, COLUMN_DECIDED_MS),
+		.expires_at_ms = pg_int_or(rows, row, COLUMN_EXPIRES_MS, NUMBER_NONE),
 	};
 }
 
@@ -135,7 +123,7 @@ bool booking_page_next(struct booking_page *page, struct booking_values *ret)
 	struct booking_values booking = booking_at(rows, page->next_row);
 	size_t count = 0;
 	for (; page->next_row < end && count < HISTORY_ROWS_MAX &&
-	       strcmp(text_at(rows, page->next_row, COLUMN_BOOKING_ID), booking.booking_id) == 0;
+	       strcmp(pg_text_at(rows, page->next_row, COLUMN_BOOKING_ID), booking.booking_id) == 0;
 	     page->next_row++)
 		if (!PQgetisnull(rows, page->next_row, COLUMN_DECISION_VERSION))
 			page->history[count++] = decision_at(rows, page->next_row);

@@ -53,21 +53,6 @@ struct seat_arrays {
 	const char *versions;
 };
 
-static int64_t number_at(const PGresult *res, int row, int column)
-{
-	return strtoll(PQgetvalue(res, row, column), NULL, 10);
-}
-
-static int64_t number_or_none(const PGresult *res, int row, int column)
-{
-	return PQgetisnull(res, row, column) ? NUMBER_NONE : number_at(res, row, column);
-}
-
-static const char *text_at(const PGresult *res, int row, int column)
-{
-	return PQgetisnull(res, row, column) ? NULL : PQgetvalue(res, row, column);
-}
-
 int log_position_compare(const struct log_position *a, const struct log_position *b)
 {
 	if (a->xid != b->xid)
@@ -116,23 +101,23 @@ static bool next_seat(struct seat_arrays *arrays, struct log_seat *ret)
 static struct booking_values booking_at(const PGresult *res, int i)
 {
 	return (struct booking_values){
-		.booking_id = text_at(res, i, COLUMN_BOOKING_ID),
-		.version = number_at(res, i, COLUMN_BOOKING_VERSION),
-		.event_id = text_at(res, i, COLUMN_EVENT_ID),
-		.user_id = text_at(res, i, COLUMN_USER_ID),
-		.mode = text_at(res, i, COLUMN_MODE),
-		.seats = text_at(res, i, COLUMN_BOOKING_SEATS),
-		.status = text_at(res, i, COLUMN_STATUS),
-		.reason = text_at(res, i, COLUMN_REASON),
-		.seats_lost = text_at(res, i, COLUMN_SEATS_LOST),
-		.prices = text_at(res, i, COLUMN_PRICES),
-		.total_minor = number_or_none(res, i, COLUMN_TOTAL),
-		.currency = text_at(res, i, COLUMN_CURRENCY),
-		.payment_reference = text_at(res, i, COLUMN_PAYMENT),
-		.extensions = number_at(res, i, COLUMN_EXTENSIONS),
-		.requested_at_ms = number_at(res, i, COLUMN_REQUESTED_MS),
-		.decided_at_ms = number_at(res, i, COLUMN_DECIDED_MS),
-		.expires_at_ms = number_or_none(res, i, COLUMN_EXPIRES_MS),
+		.booking_id = pg_text_at(res, i, COLUMN_BOOKING_ID),
+		.version = pg_int_at(res, i, COLUMN_BOOKING_VERSION),
+		.event_id = pg_text_at(res, i, COLUMN_EVENT_ID),
+		.user_id = pg_text_at(res, i, COLUMN_USER_ID),
+		.mode = pg_text_at(res, i, COLUMN_MODE),
+		.seats = pg_text_at(res, i, COLUMN_BOOKING_SEATS),
+		.status = pg_text_at(res, i, COLUMN_STATUS),
+		.reason = pg_text_at(res, i, COLUMN_REASON),
+		.seats_lost = pg_text_at(res, i, COLUMN_SEATS_LOST),
+		.prices = pg_text_at(res, i, COLUMN_PRICES),
+		.total_minor = pg_int_or(res, i, COLUMN_TOTAL, NUMBER_NONE),
+		.currency = pg_text_at(res, i, COLUMN_CURRENCY),
+		.payment_reference = pg_text_at(res, i, COLUMN_PAYMENT),
+		.extensions = pg_int_at(res, i, COLUMN_EXTENSIONS),
+		.requested_at_ms = pg_int_at(res, i, COLUMN_REQUESTED_MS),
+		.decided_at_ms = pg_int_at(res, i, COLUMN_DECIDED_MS),
+		.expires_at_ms = pg_int_or(res, i, COLUMN_EXPIRES_MS, NUMBER_NONE),
 	};
 }
 
@@ -140,7 +125,7 @@ static void read_row(const PGresult *res, int i, struct log_row *ret)
 {
 	*ret = (struct log_row){
 		.xid = strtoull(PQgetvalue(res, i, COLUMN_XID), NULL, 10),
-		.seq = number_at(res, i, COLUMN_SEQ),
+		.seq = pg_int_at(res, i, COLUMN_SEQ),
 		.booking = booking_at(res, i),
 		.is_done = PQgetisnull(res, i, COLUMN_REFUSAL),
 	};
@@ -148,11 +133,11 @@ static void read_row(const PGresult *res, int i, struct log_row *ret)
 		.version = ret->booking.version,
 		.at_ms = ret->booking.decided_at_ms,
 		.status = ret->booking.status,
-		.command = text_at(res, i, COLUMN_COMMAND),
-		.command_id = text_at(res, i, COLUMN_COMMAND_ID),
-		.actor = text_at(res, i, COLUMN_ACTOR),
-		.result = text_at(res, i, COLUMN_RESULT),
-		.reason = ret->is_done ? ret->booking.reason : text_at(res, i, COLUMN_REFUSAL),
+		.command = pg_text_at(res, i, COLUMN_COMMAND),
+		.command_id = pg_text_at(res, i, COLUMN_COMMAND_ID),
+		.actor = pg_text_at(res, i, COLUMN_ACTOR),
+		.result = pg_text_at(res, i, COLUMN_RESULT),
+		.reason = ret->is_done ? ret->booking.reason : pg_text_at(res, i, COLUMN_REFUSAL),
 		.expires_at_ms = ret->booking.expires_at_ms,
 	};
 }
@@ -179,7 +164,7 @@ static err_code read_rows(struct log_batch *batch, struct err *err)
 
 	size_t seat_count = 0;
 	for (int i = 0; i < count; i++)
-		seat_count += (size_t)number_at(res, i, COLUMN_SEAT_COUNT);
+		seat_count += (size_t)pg_int_at(res, i, COLUMN_SEAT_COUNT);
 	batch->rows = calloc((size_t)count + 1, sizeof(*batch->rows));
 	batch->seats = calloc(seat_count + 1, sizeof(*batch->seats));
 	assert(batch->rows && batch->seats);
@@ -189,7 +174,7 @@ static err_code read_rows(struct log_batch *batch, struct err *err)
 		struct log_row *const row = &batch->rows[i];
 		read_row(res, i, row);
 		row->seats = batch->seats + used;
-		row->seat_count = (size_t)number_at(res, i, COLUMN_SEAT_COUNT);
+		row->seat_count = (size_t)pg_int_at(res, i, COLUMN_SEAT_COUNT);
 		if (!read_seats(res, i, batch->seats + used, row->seat_count))
 			return err_set(err, ERR_INTERNAL, "log row %" PRId64 " cannot be read",
 				       row->seq);
@@ -277,7 +262,7 @@ err_code changes_lag(struct pg *pg, const struct log_position *after, struct cha
 	_cleanup_(PQclearp) PGresult *res = NULL;
 	const err_code code = pg_query(pg, "lag", SQL_LAG, params, 3, &res, err);
 	if (code == ERR_OK)
-		*ret = (struct changes_lag){ number_at(res, 0, 0), number_at(res, 0, 1) };
+		*ret = (struct changes_lag){ pg_int_at(res, 0, 0), pg_int_at(res, 0, 1) };
 	return code;
 }
 
@@ -291,6 +276,6 @@ err_code changes_newest(struct pg *pg, struct log_position *ret, struct err *err
 	*ret = (struct log_position){ 0 };
 	if (PQntuples(res) > 0)
 		*ret = (struct log_position){ strtoull(PQgetvalue(res, 0, 0), NULL, 10),
-					      number_at(res, 0, 1) };
+					      pg_int_at(res, 0, 1) };
 	return ERR_OK;
 }

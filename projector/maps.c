@@ -215,7 +215,7 @@ static void note_known(const PGresult *page, const bson_t *doc, bool *known)
 
 	for (int i = 0; i < PQntuples(page); i++)
 		if (strcmp(PQgetvalue(page, i, 0), id) == 0)
-			known[i] = version >= strtoll(PQgetvalue(page, i, 1), NULL, 10);
+			known[i] = version >= pg_int_at(page, i, 1);
 }
 
 static err_code read_known(struct mongo *mongo, const PGresult *page, bool *known, struct err *err)

@@ -147,7 +147,7 @@ static err_code read_position(struct outbox *outbox, struct err *err)
 	if (PQntuples(res) > 0)
 		outbox->position =
 			(struct log_position){ strtoull(PQgetvalue(res, 0, 0), NULL, 10),
-					       strtoll(PQgetvalue(res, 0, 1), NULL, 10) };
+					       pg_int_at(res, 0, 1) };
 	return ERR_OK;
 }
 

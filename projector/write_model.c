@@ -43,21 +43,6 @@ enum seat_column {
 	SEAT_PRICE,
 };
 
-static int64_t number_at(const PGresult *res, int row, int column)
-{
-	return strtoll(PQgetvalue(res, row, column), NULL, 10);
-}
-
-static const char *text_at(const PGresult *res, int row, int column)
-{
-	return PQgetisnull(res, row, column) ? NULL : PQgetvalue(res, row, column);
-}
-
-static int64_t number_or_none(const PGresult *res, int row, int column)
-{
-	return PQgetisnull(res, row, column) ? NUMBER_NONE : number_at(res, row, column);
-}
-
 static int32_t blocks_up_to(int64_t last_position)
 {
 	const int64_t blocks = (last_position + BLOCK_SEATS) / BLOCK_SEATS;
@@ -109,26 +94,26 @@ err_code write_model_event(struct pg *pg, const char *event_id, PGresult **ret, 
 struct event_values write_model_event_at(const PGresult *events, int row)
 {
 	struct event_values event = {
-		.event_id = text_at(events, row, EVENT_ID),
-		.name = text_at(events, row, EVENT_NAME),
-		.kind = text_at(events, row, EVENT_KIND),
-		.starts_at_ms = number_at(events, row, EVENT_STARTS_MS),
-		.venue = text_at(events, row, EVENT_VENUE),
-		.currency = text_at(events, row, EVENT_CURRENCY),
-		.hold_ttl_ms = number_at(events, row, EVENT_HOLD_TTL_MS),
-		.hold_extensions_max = number_at(events, row, EVENT_HOLD_EXTENSIONS),
-		.seats_per_user_max = number_or_none(events, row, EVENT_SEATS_PER_USER),
-		.sales_open_at_ms = number_or_none(events, row, EVENT_SALES_OPEN_MS),
-		.sales_close_at_ms = number_or_none(events, row, EVENT_SALES_CLOSE_MS),
-		.cancelled_at_ms = number_or_none(events, row, EVENT_CANCELLED_MS),
-		.event_version = number_at(events, row, EVENT_VERSION),
-		.sums.version = number_at(events, row, EVENT_MAP_VERSION),
-		.seats_total = number_at(events, row, EVENT_TOTAL),
-		.blocks = blocks_up_to(number_at(events, row, EVENT_LAST_POSITION)),
+		.event_id = pg_text_at(events, row, EVENT_ID),
+		.name = pg_text_at(events, row, EVENT_NAME),
+		.kind = pg_text_at(events, row, EVENT_KIND),
+		.starts_at_ms = pg_int_at(events, row, EVENT_STARTS_MS),
+		.venue = pg_text_at(events, row, EVENT_VENUE),
+		.currency = pg_text_at(events, row, EVENT_CURRENCY),
+		.hold_ttl_ms = pg_int_at(events, row, EVENT_HOLD_TTL_MS),
+		.hold_extensions_max = pg_int_at(events, row, EVENT_HOLD_EXTENSIONS),
+		.seats_per_user_max = pg_int_or(events, row, EVENT_SEATS_PER_USER, NUMBER_NONE),
+		.sales_open_at_ms = pg_int_or(events, row, EVENT_SALES_OPEN_MS, NUMBER_NONE),
+		.sales_close_at_ms = pg_int_or(events, row, EVENT_SALES_CLOSE_MS, NUMBER_NONE),
+		.cancelled_at_ms = pg_int_or(events, row, EVENT_CANCELLED_MS, NUMBER_NONE),
+		.event_version = pg_int_at(events, row, EVENT_VERSION),
+		.sums.version = pg_int_at(events, row, EVENT_MAP_VERSION),
+		.seats_total = pg_int_at(events, row, EVENT_TOTAL),
+		.blocks = blocks_up_to(pg_int_at(events, row, EVENT_LAST_POSITION)),
 	};
 
 	for (int i = 0; i < SEAT_STATUS_COUNT; i++)
-		event.sums.counts[i] = number_at(events, row, EVENT_FIRST_COUNT + i);
+		event.sums.counts[i] = pg_int_at(events, row, EVENT_FIRST_COUNT + i);
 	return event;
 }
 
@@ -143,27 +128,27 @@ err_code write_model_maps(struct pg *pg, const char *after, PGresult **ret, stru
 
 const char *write_model_map_event(const PGresult *maps, int row)
 {
-	return text_at(maps, row, 0);
+	return pg_text_at(maps, row, 0);
 }
 
 int32_t write_model_map_blocks(const PGresult *maps, int row)
 {
-	return blocks_up_to(number_at(maps, row, 1));
+	return blocks_up_to(pg_int_at(maps, row, 1));
 }
 
 static struct seat_values seat_at(const PGresult *res, int row)
 {
 	return (struct seat_values){
-		.index = (int32_t)(number_at(res, row, SEAT_POSITION) % BLOCK_SEATS),
-		.seat_id = text_at(res, row, SEAT_ID),
-		.status = seat_status_parse(text_at(res, row, SEAT_STATUS)),
-		.user_id = text_at(res, row, SEAT_USER),
-		.booking_id = text_at(res, row, SEAT_BOOKING),
-		.version = number_at(res, row, SEAT_VERSION),
-		.section = text_at(res, row, SEAT_SECTION),
-		.row = text_at(res, row, SEAT_ROW),
-		.number = (int32_t)number_at(res, row, SEAT_NUMBER),
-		.price_minor = number_at(res, row, SEAT_PRICE),
+		.index = (int32_t)(pg_int_at(res, row, SEAT_POSITION) % BLOCK_SEATS),
+		.seat_id = pg_text_at(res, row, SEAT_ID),
+		.status = seat_status_parse(pg_text_at(res, row, SEAT_STATUS)),
+		.user_id = pg_text_at(res, row, SEAT_USER),
+		.booking_id = pg_text_at(res, row, SEAT_BOOKING),
+		.version = pg_int_at(res, row, SEAT_VERSION),
+		.section = pg_text_at(res, row, SEAT_SECTION),
+		.row = pg_text_at(res, row, SEAT_ROW),
+		.number = (int32_t)pg_int_at(res, row, SEAT_NUMBER),
+		.price_minor = pg_int_at(res, row, SEAT_PRICE),
 	};
 }
 

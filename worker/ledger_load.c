@@ -173,16 +173,6 @@ static void copy(char *to, size_t size, const char *text)
 }
 
 /* NULL gives 0. */
-static int64_t number_at(const PGresult *rows, int i, int column)
-{
-	return strtoll(PQgetvalue(rows, i, column), NULL, 10);
-}
-
-static int64_t number_or(const PGresult *rows, int i, int column, int64_t otherwise)
-{
-	return PQgetisnull(rows, i, column) ? otherwise : number_at(rows, i, column);
-}
-
 static err_code fill_seat(const PGresult *rows, int i, struct state *state, struct err *err)
 {
 	struct seat *const seat =
@@ -191,10 +181,10 @@ static err_code fill_seat(const PGresult *rows, int i, struct state *state, stru
 		return unexpected("a seat", err);
 
 	seat->exists = true;
-	seat->position = (int32_t)number_at(rows, i, 2);
-	seat->version = number_at(rows, i, 4);
-	seat->price_minor = number_at(rows, i, 5);
-	seat->hold_expires_ms = number_at(rows, i, 6);
+	seat->position = (int32_t)pg_int_at(rows, i, 2);
+	seat->version = pg_int_at(rows, i, 4);
+	seat->price_minor = pg_int_at(rows, i, 5);
+	seat->hold_expires_ms = pg_int_at(rows, i, 6);
 	copy(seat->booking_id, sizeof(seat->booking_id), PQgetvalue(rows, i, 7));
 	copy(seat->user_id, sizeof(seat->user_id), PQgetvalue(rows, i, 8));
 
@@ -258,17 +248,17 @@ static err_code fill_booking(const PGresult *rows, int i, struct state *state, s
 		return unexpected("a booking", err);
 	fill_lost(booking, PQgetvalue(rows, i, 7));
 	booking->exists = true;
-	booking->version = (int32_t)number_at(rows, i, 8);
-	booking->total_minor = number_at(rows, i, 10);
+	booking->version = (int32_t)pg_int_at(rows, i, 8);
+	booking->total_minor = pg_int_at(rows, i, 10);
 	copy(booking->currency, sizeof(booking->currency), PQgetvalue(rows, i, 11));
-	booking->extensions = (int32_t)number_at(rows, i, 12);
+	booking->extensions = (int32_t)pg_int_at(rows, i, 12);
 	copy(booking->payment_reference, sizeof(booking->payment_reference),
 	     PQgetvalue(rows, i, 13));
 	copy(booking->idempotency_key.text, sizeof(booking->idempotency_key.text),
 	     PQgetvalue(rows, i, 14));
-	booking->expires_ms = number_at(rows, i, 15);
-	booking->requested_at_ms = number_at(rows, i, 16);
-	booking->decided_at_ms = number_at(rows, i, 17);
+	booking->expires_ms = pg_int_at(rows, i, 15);
+	booking->requested_at_ms = pg_int_at(rows, i, 16);
+	booking->decided_at_ms = pg_int_at(rows, i, 17);
 
 	return ERR_OK;
 }
@@ -281,11 +271,11 @@ static err_code fill_event(const PGresult *rows, int i, struct state *state, str
 
 	event->exists = true;
 	copy(event->currency, sizeof(event->currency), PQgetvalue(rows, i, 1));
-	event->hold_ttl_ms = number_at(rows, i, 2);
-	event->extensions_max = (int32_t)number_at(rows, i, 3);
-	event->seats_per_user_max = (int32_t)number_at(rows, i, 4);
-	event->sales_open_ms = number_or(rows, i, 5, INT64_MIN);
-	event->sales_close_ms = number_or(rows, i, 6, INT64_MAX);
+	event->hold_ttl_ms = pg_int_at(rows, i, 2);
+	event->extensions_max = (int32_t)pg_int_at(rows, i, 3);
+	event->seats_per_user_max = (int32_t)pg_int_at(rows, i, 4);
+	event->sales_open_ms = pg_int_or(rows, i, 5, INT64_MIN);
+	event->sales_close_ms = pg_int_or(rows, i, 6, INT64_MAX);
 	event->cancelled = strcmp(PQgetvalue(rows, i, 7), "t") == 0;
 
 	return ERR_OK;
@@ -297,7 +287,7 @@ static err_code fill_buyer(const PGresult *rows, int i, struct state *state, str
 		state_buyer(state, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
 	if (!buyer)
 		return unexpected("a buyer", err);
-	buyer->live_seats = number_at(rows, i, 2);
+	buyer->live_seats = pg_int_at(rows, i, 2);
 
 	return ERR_OK;
 }

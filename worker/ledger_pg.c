@@ -84,7 +84,7 @@ static err_code progress(void *ctx, const struct partition_name *name, int64_t *
 	_cleanup_(PQclearp) PGresult *read = results[1];
 	if (PQntuples(read) != 1)
 		return err_set(err, ERR_INTERNAL, "partition %s has no progress", partition.text);
-	*ret_next_offset = strtoll(PQgetvalue(read, 0, 0), NULL, 10);
+	*ret_next_offset = pg_int_at(read, 0, 0);
 	*ret_fresh = strcmp(PQcmdTuples(entered), "1") == 0;
 
 	return ERR_OK;
@@ -167,7 +167,7 @@ static err_code note_opened(struct ledger_pg *ledger, PGresult *const *results,
 {
 	const err_code code = check_moved(results[STEP_FENCE], fence, err);
 	if (code == ERR_OK)
-		ledger->now_ms = strtoll(PQgetvalue(results[STEP_FENCE], 0, 0), NULL, 10);
+		ledger->now_ms = pg_int_at(results[STEP_FENCE], 0, 0);
 
 	return code;
 }
