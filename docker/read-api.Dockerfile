@@ -15,5 +15,5 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
 COPY --chmod=755 docker/http-ok.sh /usr/local/bin/http-ok
 COPY --from=build /build/read-api/read-api /usr/local/bin/read-api
 USER 10001:10001
-ENV HEALTH_PORT=9082
+ENV HEALTH_PORT=9082 MONGOC_DISABLE_SHM=1
 ENTRYPOINT ["read-api"]

@@ -63,6 +63,11 @@ program_environment() {
 		export PG_DSN="host=127.0.0.1 port=$PG_PORT dbname=seatline user=seatline_worker"
 		PG_DSN+=" password=$PG_WORKER_PASSWORD"
 		;;
+	projector | read-api)
+		# libmongoc's counters: a file in /dev/shm, there for ever after a kill -9, and a
+		# later process of that pid then writes a line that is no JSON.
+		export MONGOC_DISABLE_SHM=1
+		;;&
 	projector)
 		export PG_DSN="host=127.0.0.1 port=$PG_PORT dbname=seatline user=seatline_projector"
 		PG_DSN+=" password=$PG_PROJECTOR_PASSWORD"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import subprocess
 
@@ -107,6 +108,12 @@ def test_outcomes_are_counted_by_reason(stack):
     for seat in ("S1", "S1", "S1", "S9"):
         stack.outcome(stack.booked_id(event, seat))
     assert [now - then for now, then in zip(counted(), before)] == [4, 1, 2, 1]
+
+
+def test_a_killed_program_would_leave_nothing_in_shared_memory(stack):
+    pids = [stack[name].pid for name in stack.instances()]
+    left = [path.name for path in pathlib.Path("/dev/shm").iterdir()]
+    assert not [name for name in left for pid in pids if name.endswith(f"-{pid}")]
 
 
 def test_logs_are_json_lines_without_secrets_or_bodies(stack):
