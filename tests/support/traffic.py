@@ -1,6 +1,8 @@
 """Many clients at once, from a process of their own, and a record of all they sent and were told.
 
-    python -m support.traffic SETTINGS.json      SIGTERM: no new requests; ends when all are answered
+    python -m support.traffic SETTINGS.json
+
+SIGTERM: no new requests; it ends when all are answered.
 
 An open loop: requests leave at `rate` a second whatever the answers do, as long as one of the
 connections is free. What is asked for is random, of one seed: bookings and holds of one or several
