@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOCATION_BYTES_MAX (sizeof("/api/bookings/") + HTTP_BOOKING_ID_BYTES_MAX)
+#define LOCATION_BYTES_MAX (sizeof("/api/bookings/") + IDENT_BYTES_MAX)
 #define SLUG_BYTES_MAX     32
 #define SEATS_BYTES_MAX    4096
 
@@ -61,7 +61,7 @@ static void add_text(struct http_response *response, const char *name, const cha
 {
 	_cleanup_(strbuf_done) struct strbuf json;
 
-	strbuf_init(&json, SEATS_BYTES_MAX);
+	strbuf_init(&json, HTTP_RESPONSE_BYTES_MAX); /* What fits the answer fits here. */
 	strbuf_add_json_len(&json, text, len);
 	http_problem_member(response, name, json.data);
 }
@@ -126,8 +126,11 @@ static void answer_made(const bson_t *booking, int64_t now_ms, struct http_respo
 
 	const char *id = document_text(booking, "_id", &len);
 
-	(void)snprintf(location, sizeof(location), "/api/bookings/%s", id ? id : "");
-	http_response_header(response, "Location", location);
+	/* What is no id could end the header. */
+	if (id && ident_is_valid(id, len)) {
+		(void)snprintf(location, sizeof(location), "/api/bookings/%s", id);
+		http_response_header(response, "Location", location);
+	}
 	show(response, 201, booking, now_ms);
 }
 

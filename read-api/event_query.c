@@ -10,8 +10,10 @@
 #define SECONDS_LEN    19 /* "2026-03-01T19:30:00" */
 #define MINUTE_MS      60000
 
-/* Before any event: as a bound it lets every date pass, and only dates. */
+/* What RFC 3339 can say: 0000-01-01 to 9999-12-31. As a bound the first, before any event, lets every
+ * date pass, and only dates. */
 #define DATE_MS_MIN (-62167219200000)
+#define DATE_MS_MAX 253402300799999
 
 static bool is_digit(char c)
 {
@@ -67,7 +69,12 @@ static bool parse_from(const char *text, int64_t *ret_ms)
 	if (clock_parse(utc, &ms, NULL) != ERR_OK)
 		return false;
 
-	*ret_ms = ms - offset_ms;
+	/* An offset may lead out of the years that the link to the next page can say. */
+	ms -= offset_ms;
+	if (ms < DATE_MS_MIN || ms > DATE_MS_MAX)
+		return false;
+
+	*ret_ms = ms;
 	return true;
 }
 

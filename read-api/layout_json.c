@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* The last block whose positions can be counted. */
+#define BLOCK_LAST_MAX (INT64_MAX / LAYOUT_BLOCK_SEATS - 1)
+
 struct text {
 	const char *data; /* NULL when there is none; in the document */
 	uint32_t len;
@@ -147,7 +150,7 @@ static bool begin_block(struct layout_writer *writer, const bson_t *block, bson_
 	int64_t number = 0;
 
 	if (!bson_iter_init_find(&iter, block, "block") || !read_int(&iter, &number) ||
-	    number <= writer->block_last)
+	    number <= writer->block_last || number > BLOCK_LAST_MAX)
 		return false;
 	if (!bson_iter_init_find(&iter, block, "seats") || !BSON_ITER_HOLDS_ARRAY(&iter))
 		return false;

@@ -38,7 +38,8 @@ void seat_map_sum_add(struct seat_map_sum *sum, const bson_t *block)
 	const int64_t version = document_int(block, "version");
 
 	etag_mark_add(&sum->mark, document_int(block, "block"), version);
-	sum->version += version;
+	/* Wraps where no versions of seats add up to; the tag is made of each of them. */
+	sum->version = (int64_t)((uint64_t)sum->version + (uint64_t)version);
 	sum->blocks++;
 }
 

@@ -72,6 +72,40 @@ Test(booking_outcome, a_booking_that_was_made_is_201_whatever_became_of_it)
 	}
 }
 
+Test(booking_outcome, what_is_no_id_is_no_place_to_look)
+{
+	static const char *const ids[] = { "\"a\\r\\nSet-Cookie: b\"", "\"\"", "\"..\"", "7" };
+
+	for (size_t i = 0; i < COUNT(ids); i++) {
+		struct http_response response;
+		char doc[96];
+
+		(void)snprintf(doc, sizeof(doc), "{\"_id\":%s,\"status\":\"held\"}", ids[i]);
+
+		json_t *body = answer(doc, NULL, &response);
+
+		cr_expect_eq(response.status, 201);
+		cr_expect_not(strstr(response.headers.data, "Location"), "%s", ids[i]);
+		done(&response, body);
+	}
+}
+
+Test(booking_outcome, a_reason_of_any_length_is_told)
+{
+	struct http_response response;
+	char reason[6000], doc[6100];
+
+	memset(reason, 'r', sizeof(reason));
+	reason[sizeof(reason) - 1] = '\0';
+	(void)snprintf(doc, sizeof(doc), "{\"status\":\"rejected\",\"reason\":\"%s\"}", reason);
+
+	json_t *body = answer(doc, NULL, &response);
+
+	cr_expect_eq(response.status, 409);
+	cr_expect_str_eq(text_of(body, "reason"), reason);
+	done(&response, body);
+}
+
 Test(booking_outcome, a_rejection_says_why_and_which_seats_went)
 {
 	static const struct {

@@ -109,6 +109,8 @@ Test(event_list, refuses_bad_parameters_and_names_the_field)
 		{ "limit=99999999999999999999", "limit" },
 		{ "limit=5&limit=6", "limit" },
 		{ "from=tomorrow", "from" },
+		{ "from=0000-01-01T00:00:00%2B00:01", "from" },
+		{ "from=9999-12-31T23:59:59.999-00:01", "from" },
 		{ "from=2027-02-30", "from" },
 		{ "from=2027-13-01", "from" },
 		{ "from=2027-1-1", "from" },
