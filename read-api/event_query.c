@@ -10,8 +10,8 @@
 #define SECONDS_LEN    19 /* "2026-03-01T19:30:00" */
 #define MINUTE_MS      60000
 
-/* What RFC 3339 can say: 0000-01-01 to 9999-12-31. As a bound the first, before any event, lets every
- * date pass, and only dates. */
+/* What RFC 3339 can say: 0000-01-01 to 9999-12-31. As a bound the first, before any event, lets
+ * every date pass, and only dates. */
 #define DATE_MS_MIN (-62167219200000)
 #define DATE_MS_MAX 253402300799999
 
