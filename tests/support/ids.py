@@ -14,10 +14,17 @@ def slot_of(event_id):
     return (fnv ^ fnv >> 16 ^ fnv >> 32 ^ fnv >> 48) & 0xFFFF
 
 
+def slot_of_booking(booking_id):
+    """None when that is no UUID."""
+    try:
+        number = int(booking_id.replace("-", ""), 16)
+    except ValueError:
+        return None
+    return (number >> 64 & 0xFFF) << 4 | number >> 58 & 0xF
+
+
 def partition_of(booking_id, partitions):
-    number = uuid.UUID(booking_id).int
-    slot = (number >> 64 & 0xFFF) << 4 | number >> 58 & 0xF
-    return slot % partitions
+    return slot_of_booking(booking_id) % partitions
 
 
 def issue_booking_id(event_id, key_hex):
