@@ -5,12 +5,33 @@ readonly KAFKA_HEAP=-Xmx512m
 
 kafka_ports() { printf '%s\n' "$KAFKA_PORT" "$KAFKA_CONTROLLER_PORT"; }
 
+# A client of Kafka's goes on to the address that the listener it asked tells it. So that a test can
+# put proxies in between, each port of KAFKA_PROXY_PORTS gets a listener that tells that port.
+kafka_proxied() {
+	local port listen=$((KAFKA_CONTROLLER_PORT + 1)) ports=()
+	local listeners advertised map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+
+	read -r -a ports <<<"${KAFKA_PROXY_PORTS:-}"
+	((${#ports[@]})) || return 0
+	listeners=$(sed -n 's/^listeners=//p' -- "$1")
+	advertised=$(sed -n 's/^advertised.listeners=//p' -- "$1")
+	for port in "${ports[@]}"; do
+		listeners+=,PROXIED$port://127.0.0.1:$listen
+		advertised+=,PROXIED$port://127.0.0.1:$port
+		map+=,PROXIED$port:PLAINTEXT
+		((listen += 1))
+	done
+	printf '%s\n' "listeners=$listeners" "advertised.listeners=$advertised" \
+		"listener.security.protocol.map=$map" >>"$1"
+}
+
 kafka_configure() {
 	local KAFKA_DATA=$STATE/kafka/data config=$STATE/kafka/server.properties id
 
 	mkdir -p -- "$STATE/kafka"
 	render "$ROOT/native/kafka/server.properties" KAFKA_DATA KAFKA_PORT KAFKA_CONTROLLER_PORT \
 		KAFKA_FLUSH_MESSAGES >"$config"
+	kafka_proxied "$config"
 	[[ -f $KAFKA_DATA/meta.properties ]] && return 0
 	rm -rf -- "$KAFKA_DATA"
 	# A cluster id is 16 random bytes in URL-safe base64. One that began with "-" would be taken

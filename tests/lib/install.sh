@@ -9,6 +9,7 @@ readonly PACKAGES_STYLE=(python3 python3-venv shellcheck)
 readonly PACKAGES_BUILD=(libcriterion-dev)
 readonly PACKAGES_FUZZ=(clang-14 libclang-rt-14-dev)
 readonly PACKAGES_PYTEST=(python3 python3-venv)
+readonly PACKAGES_TOXIPROXY=(golang-go)
 readonly PACKAGES_BROWSER=(chromium fonts-liberation)
 readonly PACKAGES_IMAGES=(buildah debootstrap docker-compose python3 python3-venv)
 
@@ -59,4 +60,33 @@ venv_install() {
 	/usr/bin/python3 -m venv "$venv" &&
 		"$venv/bin/pip" install --quiet --disable-pip-version-check --no-input \
 			--retries 5 --requirement "$top/tests/requirements.txt"
+}
+
+readonly TOXIPROXY=2.5.0
+readonly TOXIPROXY_S_MAX=900 # to fetch and compile it
+
+# What stands between the programs and their servers in the fault campaigns. Debian has none; go
+# compares what it fetches with its checksum database.
+need_toxiproxy() {
+	local home=$top/.run/opt/toxiproxy-$TOXIPROXY
+	[ ! -x "$home/toxiproxy" ] || return 0
+	need_packages "${PACKAGES_TOXIPROXY[@]}" || return 1
+	say "  toxiproxy    fetching and compiling $TOXIPROXY"
+	if ! foreground toxiproxy_build "$work/go" >"$logs/toxiproxy.log" 2>&1; then
+		tail -n "$FAILURE_LINES_MAX" "$logs/toxiproxy.log"
+		rm -rf "$work/go"
+		return 1
+	fi
+	mkdir -p "$home"
+	mv -f "$work/go/bin/server" "$home/toxiproxy"
+	rm -rf "$work/go"
+}
+
+# toxiproxy_build DIRECTORY: Debian's go, whichever comes first in PATH; the modules it fetches can
+# be deleted again.
+toxiproxy_build() {
+	rm -rf "$1"
+	env GOPATH="$1" GOBIN="$1/bin" GOCACHE="$1/cache" GOFLAGS=-modcacherw \
+		timeout --kill-after=10 "$TOXIPROXY_S_MAX" /usr/bin/go install \
+		"github.com/Shopify/toxiproxy/v2/cmd/server@v$TOXIPROXY"
 }
