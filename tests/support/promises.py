@@ -159,13 +159,27 @@ class Judge:
                 progress = self.facts.progress.get(request.partition, 0)
                 self.complain("P2", f"no outcome; the partition is decided up to {progress}",
                               *lines[:3], request, *filter(None, [letter]))
-            elif request.booking_id not in self.facts.documents:
-                self.complain("P2", "an outcome that nobody can read: MongoDB lacks the booking",
-                              *lines[:3], request, self.replay.bookings[request.booking_id][-1])
+            else:
+                self._as_asked(request, lines)
         for booking_id, rows in self.replay.bookings.items():
-            if booking_id not in self.facts.documents and not any(
-                    (booking_id, row.command_id) in self.stored for row in rows):
-                self.complain("P7", "MongoDB lacks a booking", rows[-1])
+            self.checked["P2"] += 1
+            if booking_id not in self.facts.documents:
+                self.complain("P2", "an outcome that nobody can read: MongoDB lacks the booking",
+                              *self.lines.get((booking_id, None), ())[:3], rows[-1])
+
+    def _as_asked(self, request, lines):
+        """What was decided is what was stored: the same seats, event and user."""
+        row = self.replay.decided.get(request.identity)
+        if row is None or row.command not in MAKING:
+            return
+        self.checked["P4"] += 1
+        if set(row.booking_seats) != set(request.seats):
+            self.complain("P4", "other seats were decided than were asked for", *lines[:3],
+                          request, row)
+        elif (row.event_id, row.user_id, row.command) != (
+                request.event_id, request.user_id, request.type):
+            self.complain("P2", "something else was decided than was asked for", *lines[:3],
+                          request, row)
 
     # --- P3 ----------------------------------------------------------------------------------
 

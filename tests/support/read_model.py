@@ -84,7 +84,7 @@ def booking_differences(document, rows):
 def _check_bookings(facts, replay, complain):
     for booking_id, rows in replay.bookings.items():
         if booking_id not in facts.documents:
-            continue  # P2, or below
+            continue  # P2
         replay.facts["P7"] += 1
         wrong = booking_differences(decoded(facts.documents[booking_id]), rows)
         if wrong:
@@ -216,6 +216,11 @@ class _Listener:
         self.last = {}   # booking id -> the newest version heard
         self.partitions = {}
         self.rows = {(row.booking_id, row.booking_version): row for row in facts.rows}
+        self.before = {}  # (booking id, version) -> the version before it
+        for booking_id, rows in replay.bookings.items():
+            for earlier, row in zip([None, *rows], rows):
+                self.before[booking_id, row.booking_version] = (
+                    earlier.booking_version if earlier else 0)
 
     def hear(self, told):
         version = _version_of(told)
@@ -230,8 +235,9 @@ class _Listener:
             if (first.headers, first.value) != (told.headers, told.value):
                 self.complain("P7", "told twice, and not word for word", first, told)
             return
-        if version != self.last.get(told.booking_id, 0) + 1 and version > 0:
-            self.complain("P7", f"told after version {self.last.get(told.booking_id, 0)}", told)
+        last = self.last.get(told.booking_id, 0)
+        if last != self.before[told.booking_id, version]:
+            self.complain("P7", f"told after version {last}", told)
         self.last[told.booking_id] = version
         if self.partitions.setdefault(told.booking_id, told.partition) != told.partition:
             self.complain("P7", "a booking is told of in two partitions", told)

@@ -267,30 +267,24 @@ class Replay:
         self.facts["P4"] += 1
         if sorted(row.seat_ids) != (sorted(row.booking_seats) if changes else []):
             self._complain("P4", "neither all seats of the booking nor none", row)
-        for seat_id, now, version in zip(row.seat_ids, row.seat_statuses, row.seat_versions):
-            owner, was, last = self.seat(row.event_id, seat_id)
-            changer = self._changed.get((row.event_id, seat_id))
-            seen = [changer] if changer else []
-            self.facts["P1"] += 1
-            if version != last + 1:
-                self._complain("P1", f"{seat_id} goes from version {last} to {version}", *seen, row)
-            if now != SEAT_STATUS.get(row.status):
-                self._complain("P1", f"{seat_id} is {now} for a booking that is {row.status}", row)
-            elif status is None:
-                if (owner, was) != FREE:
-                    self._complain("P1", f"{seat_id} has another owner, {owner}", *seen, row)
-                elif self._layout is not None:
-                    self._free_place(row, seat_id)
-            elif allowed and (owner, was) != (row.booking_id, SEAT_STATUS.get(status)):
-                self._complain("P1", f"{seat_id} was not its own but {was} for {owner}", *seen, row)
+        if changes:
+            had = FREE if status is None else (row.booking_id, SEAT_STATUS.get(status))
+            for seat in zip(row.seat_ids, row.seat_statuses, row.seat_versions):
+                self._seat(row, *seat, had, allowed)
         self._move(row)
 
-    def _free_place(self, row, seat_id):
-        self.facts["P5"] += 1
-        place = self._layout.get((row.event_id, seat_id))
-        if place is None or place.status == "blocked":
-            self._complain("P5", f"{seat_id} could not be had: it is blocked, or not there", row,
-                           *filter(None, [place]))
+    def _seat(self, row, seat_id, now, version, had, allowed):
+        """had: whose it has to be before, and as what; of what is no transition, only by whom."""
+        owner, was, last = self.seat(row.event_id, seat_id)
+        changer = self._changed.get((row.event_id, seat_id))
+        seen = [changer] if changer else []
+        self.facts["P1"] += 1
+        if version != last + 1:
+            self._complain("P1", f"{seat_id} goes from version {last} to {version}", *seen, row)
+        if now != SEAT_STATUS.get(row.status):
+            self._complain("P1", f"{seat_id} is {now} for a booking that is {row.status}", row)
+        elif owner not in (None, row.booking_id) or (allowed and (owner, was) != had):
+            self._complain("P1", f"{seat_id} was {was}, owned by {owner}", *seen, row)
 
     def _move(self, row):
         for seat_id, now, version in zip(row.seat_ids, row.seat_statuses, row.seat_versions):
