@@ -6,6 +6,11 @@ from support import Stack
 from support.stack import ROOT
 
 
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true",
+                     help="campaigns in full length, for the figures of FAULTS.md")
+
+
 @pytest.fixture(scope="session")
 def whole_stack(request):
     stack = Stack()

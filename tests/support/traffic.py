@@ -74,7 +74,7 @@ class Wishes:
                 "event": choice.choice(settings.events), "seats": [f"S{n}" for n in seats],
                 "key": None, "target": None, "lapses": lapses}
         if choice.randrange(100) < WITH_KEY:
-            wish["key"] = f"key-{settings.seed}-{self.made}"
+            wish["key"] = f"key-{settings.events[0]}-{self.made}"  # nobody's before
             self.keyed.append(wish)
         return wish
 
