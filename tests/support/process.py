@@ -36,6 +36,7 @@ class Process:
         self.name, self.pid_file, self.log_file = name, Path(pid_file), Path(log_file)
         self.child = None
         self.argv = None
+        self.changes = {}  # of the environment, for every start from now on; see Stack.changed()
         if self.pid is not None:
             self._capture()
 
@@ -69,7 +70,7 @@ class Process:
             self.child = subprocess.Popen(
                 self.argv,
                 executable=self._exe,
-                env={**self.env, **extra_env},
+                env={**self.env, **self.changes, **extra_env},
                 cwd=self._cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

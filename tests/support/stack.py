@@ -3,10 +3,12 @@
 Everything is below a directory of its own and on ports of its own, and goes away with close().
 """
 
+import contextlib
 import functools
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -39,6 +41,7 @@ KAFKA_S = 20
 READY_S = 30
 INSTANCES = {"write-api": 2, "worker": 2, "projector": 2, "read-api": 2}
 SERVERS = ("kafka", "postgresql", "redis", "mongodb", "nginx")
+KAFKA_PROXIES = (301, 302, 303)  # offsets of the ports of support/toxiproxy.py before Kafka
 OPS_PORTS = {"write-api": 200, "worker": 220, "projector": 240, "read-api": 260}
 LOAD_THREADS = 32
 
@@ -78,6 +81,7 @@ class Stack:
             "SEATLINE_MODE": "native",
             # Each test makes its events: the projector should not take a second to see them.
             "EVENTS_CHECK_MS": "100",
+            "KAFKA_PROXY_PORTS": " ".join(str(self.base + port) for port in KAFKA_PROXIES),
             **{f"{program.upper().replace('-', '_')}_INSTANCES": str(count)
                for program, count in INSTANCES.items()},
         }
@@ -151,6 +155,35 @@ class Stack:
         for name in names:
             self[name].start()
 
+    @contextlib.contextmanager
+    def changed(self, settings):
+        """settings: name -> environment. Meanwhile these run, and are started again, with that in
+        their environment; an empty value is the program's default."""
+        for name, environment in settings.items():
+            self[name].changes = environment
+        try:
+            self._start_anew(settings)
+            yield
+        finally:
+            for name in settings:
+                self[name].changes = {}
+            self._start_anew(settings)
+
+    def _start_anew(self, names):
+        running = [name for name in names if self[name].is_running]
+        for name in running:
+            self[name].resume()
+        self.stop(running)
+        for name in names:
+            self[name].start()
+        self.wait_ready(names)
+
+    def wait_ready(self, names):
+        for name in names:
+            wait_for(lambda: self.is_ready(name), READY_S, f"{name} is ready")
+        if set(names) & set(self.instances("worker")):
+            self.wait_workers_own_all()
+
     def heal(self):
         """Whatever a test before this one left stopped or paused runs again, and is ready."""
         # A client that saw its broker go may never again find the group's coordinator.
@@ -164,10 +197,16 @@ class Stack:
         for name in self.instances():
             if not self[name].is_running:
                 self[name].start()
-        for name in self.instances():
-            wait_for(lambda: self.is_ready(name), READY_S, f"{name} is ready")
+        self.wait_ready(self.instances())
         wait_for(lambda: self.web.get("/healthz").status == 200, READY_S, "/healthz is 200")
-        self.wait_workers_own_all()
+
+    def partitions_of(self, name):
+        """The topic's partitions that a worker has at the moment."""
+        group = self.kafka_admin.describe_consumer_groups(
+            [GROUP], request_timeout=5)[GROUP].result(10)
+        return [at.partition for member in group.members
+                if f"-{self[name].pid}-" in member.client_id
+                for at in member.assignment.topic_partitions]
 
     def wait_workers_own_all(self):
         """Until the running workers, and only they, share every partition of the topic."""
@@ -460,6 +499,11 @@ class Stack:
             [self.build / name / name, *arguments], timeout=within, text=True,
             env=self[f"{name}-0"].env if env is None else env, cwd=ROOT,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def drain_s(self, program):
+        """How long it promises to take at most from SIGTERM to its end: DRAIN_MS of its help."""
+        text = self.program(program, "--help").stdout
+        return int(re.search(r"DRAIN_MS .*; default: (\d+)", text).group(1)) / 1000
 
     def verify(self):
         """projector --verify: its exit status and all it printed."""
