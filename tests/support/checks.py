@@ -1,36 +1,15 @@
-"""An independent reading of booking_log: what must be true whoever fought and whatever died.
-
-Follows the log in its order and knows nothing of the programs but lib/PROTOCOL.md.
+"""What must be true of some events, whoever fought and whatever died: assertions for tests, over the
+replay of booking_log that the checker of the promises makes too (support/replay.py).
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 
-from psycopg.rows import namedtuple_row
-
+from support import facts
+from support.read_model import rfc3339
+from support.replay import UNTOUCHED, Replay, check_tables
 from support.wait import wait_for
-
-# (status before, command) -> statuses after it. No command: the hold ran out.
-TRANSITIONS = {
-    (None, "book"): {"confirmed", "rejected"},
-    (None, "hold"): {"held", "rejected"},
-    ("held", "confirm"): {"confirmed"},
-    ("held", "extend"): {"held"},
-    ("held", "cancel"): {"cancelled"},
-    ("held", None): {"expired"},
-    ("confirmed", "cancel"): {"cancelled"},
-}
-UNCHANGED = {("confirmed", "confirm"): "already_confirmed",
-             ("cancelled", "cancel"): "already_cancelled"}
-REFUSED = {"held": {"not_owner", "extension_limit", "event_cancelled"},
-           "confirmed": {"not_owner", "already_confirmed", "event_cancelled"},
-           "rejected": {"not_owner", "booking_rejected"},
-           "cancelled": {"not_owner", "booking_cancelled"},
-           "expired": {"not_owner", "hold_expired"}}
-SEAT_STATUS = {"held": "held", "confirmed": "booked", "cancelled": "available",
-               "expired": "available"}
-FREE = (None, "available")
 
 
 @dataclass
@@ -53,99 +32,14 @@ class Accepted:
         return answer.json()["commandId"]
 
 
-def read_log(stack, events):
-    """The rows about these events, in the log's order."""
-    with stack.pg() as connection:
-        cursor = connection.cursor(row_factory=namedtuple_row)
-        return cursor.execute(
-            "SELECT booking_id::text, booking_version, event_id, user_id, status, reason,"
-            " booking_seats, seats_lost, decided_at, expires_at, seat_ids, seat_statuses,"
-            " seat_versions, command, command_id::text, actor, result, refusal, extensions,"
-            " seat_prices, total_minor, currency"
-            " FROM booking_log WHERE event_id = ANY(%s) ORDER BY xid, seq", (list(events),),
-        ).fetchall()
-
-
-class Replay:
-    """The log followed row by row: `seats` and `bookings` are what it leads to."""
-
-    def __init__(self, rows):
-        self.seats = defaultdict(lambda: (*FREE, 0))  # (event, seat) -> owner, status, version
-        self.bookings = defaultdict(list)             # booking id -> its rows
-        for row in rows:
-            before = self.bookings[row.booking_id][-1] if self.bookings[row.booking_id] else None
-            self._booking(before, row)
-            self._seats(before, row)
-            self.bookings[row.booking_id].append(row)
-
-    @staticmethod
-    def _booking(before, row):
-        assert row.booking_version == (before.booking_version + 1 if before else 1), (before, row)
-        status = before.status if before else None
-        if row.result == "done":
-            assert row.status in TRANSITIONS.get((status, row.command), ()), (before, row)
-            assert row.refusal is None, row
-        else:
-            assert before and not row.seat_ids, row
-            assert (row.status, row.reason, row.expires_at, row.extensions) == (
-                before.status, before.reason, before.expires_at, before.extensions), (before, row)
-            if row.result == "unchanged":
-                assert row.refusal == UNCHANGED[status, row.command], (before, row)
-            else:
-                assert row.refusal in REFUSED[status], (before, row)
-        if before:
-            assert row.decided_at >= before.decided_at, (before, row)
-            assert (row.event_id, row.user_id, row.booking_seats, row.total_minor) == (
-                before.event_id, before.user_id, before.booking_seats, before.total_minor)
-        if status == "held" and row.result == "done":  # PostgreSQL's clock has one answer
-            lapsed = row.decided_at >= before.expires_at
-            assert lapsed == (row.status == "expired"), (before, row)
-        if row.status == "held":
-            assert row.expires_at > row.decided_at or row.result != "done", row
-        if row.status != "rejected":
-            assert sum(row.seat_prices) == row.total_minor, row
-            assert len(row.seat_prices) == len(row.booking_seats), row
-
-    def _seats(self, before, row):
-        """All seats of the booking or none, each by one version, and none that another one has."""
-        status = before.status if before else None
-        changes = row.result == "done" and row.status != "rejected" and row.status != status
-        assert sorted(row.seat_ids) == (sorted(row.booking_seats) if changes else []), row
-        for seat, now, version in zip(row.seat_ids, row.seat_statuses, row.seat_versions):
-            owner, was, last = self.seats[row.event_id, seat]
-            assert version == last + 1, (seat, last, row)
-            assert now == SEAT_STATUS[row.status], row
-            if status is None:
-                assert (owner, was) == FREE, f"{seat} was {owner}'s: {row}"
-            else:
-                assert (owner, was) == (row.booking_id, SEAT_STATUS[status]), (seat, owner, row)
-            self.seats[row.event_id, seat] = (*(FREE if now == "available" else
-                                                (row.booking_id, now)), version)
-
-    def statuses(self):
-        return Counter(rows[-1].status for rows in self.bookings.values())
-
-
 def check_log(stack, events):
     """Replays the log of these events, and finds the tables to say the same. At rest."""
-    replay = Replay(read_log(stack, events))
-    seats = stack.pg_rows(
-        "SELECT event_id, seat_id, booking_id::text, status, version, user_id,"
-        " hold_expires_at FROM seats WHERE event_id = ANY(%s)", list(events))
-    for event, seat, owner, status, version, user, expires in seats:
-        assert replay.seats.get((event, seat), (*FREE, 0)) == (owner, status, version), seat
-        last = replay.bookings[owner][-1] if owner else None
-        assert user == (last.user_id if last else None), (event, seat)
-        assert expires == (last.expires_at if status == "held" else None), (event, seat)
-    assert set(replay.seats) <= {(event, seat) for event, seat, *_ in seats}
-    bookings = stack.pg_rows(
-        "SELECT booking_id::text, version, status, reason, seats_lost, seat_ids, expires_at"
-        " FROM bookings WHERE event_id = ANY(%s)", list(events))
-    assert {booking[0] for booking in bookings} == set(replay.bookings)
-    for booking_id, *stored in bookings:
-        last = replay.bookings[booking_id][-1]
-        assert stored == [last.booking_version, last.status, last.reason, last.seats_lost,
-                          last.booking_seats, last.expires_at], booking_id
+    events = list(events)
+    with stack.pg() as connection:
+        seats = facts.read_seats(connection, events)
+        replay = Replay(facts.read_log(connection, events), facts.read_rules(connection, events),
+                        seats)
+        check_tables(replay, seats, facts.read_bookings(connection, events))
     return replay
 
 
@@ -162,13 +56,6 @@ def check_commands(replay, accepted):
 def seconds_of(text):
     """RFC 3339 as the seconds of time.time()."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
-def rfc3339(at):
-    if at is None:
-        return None
-    at = at.astimezone(timezone.utc)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
 def check_booking(booking, rows):
@@ -199,8 +86,10 @@ def check_readers(stack, events, replay, threads=32):
         shown = stack.seat_map(event)
         counts = Counter({"available": 0, "held": 0, "booked": 0, "blocked": 0})
         for seat in shown["seats"]:
-            owner, status, _ = replay.seats.get((event, seat["seat_id"]), (*FREE, 0))
+            owner, status, _ = replay.seats.get((event, seat["seat_id"]), UNTOUCHED)
             user = replay.bookings[owner][-1].user_id if owner else None
+            if (owner, seat["status"]) == (None, "blocked"):
+                status = "blocked"  # by an operator: the log does not tell
             assert (seat["status"], seat["user_id"]) == (status, user), (event, seat)
             counts[status] += 1
         assert shown["counts"] == counts

@@ -22,6 +22,7 @@ from bson.raw_bson import RawBSONDocument
 from confluent_kafka import TopicPartition
 
 from support.ids import slot_of, slot_of_booking
+from support.wait import wait_for
 
 TOPIC, LETTERS, TOLD = "booking_requests", "booking_requests.dlq", "booking_events"
 KAFKA_S = 60
@@ -312,43 +313,48 @@ def _read_postgresql(connection, facts, commanded):
     facts.read_at = value(f"SELECT {_ms('clock_timestamp()')}")
 
 
-def _messages(brokers, topic):
-    """All that the topic has now, in each partition's order."""
-    consumer = confluent_kafka.Consumer({
+def _consumer(brokers):
+    return confluent_kafka.Consumer({
         "bootstrap.servers": brokers, "group.id": "facts", "enable.auto.commit": False,
-        "enable.partition.eof": True, "log_level": 0,
-    })
-    try:
+        "enable.partition.eof": True, "log_level": 0})
+
+
+def _bounds(consumer, topic):
+    """Partition -> its first and its next offset. A broker that has just come back is asked again."""
+    def ask():
         known = consumer.list_topics(topic, timeout=KAFKA_S).topics[topic]
-        left = {}
-        for partition in known.partitions:
-            first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), KAFKA_S)
-            if end > first:
-                left[partition] = end
-        consumer.assign([TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in left])
-        deadline = time.monotonic() + KAFKA_S
-        while left:
-            assert time.monotonic() < deadline, f"{topic}: partitions {sorted(left)} go on"
-            for message in consumer.consume(ROWS_AT_ONCE, timeout=1):
-                error, partition = message.error(), message.partition()
-                if error and error.code() != confluent_kafka.KafkaError._PARTITION_EOF:
-                    raise confluent_kafka.KafkaException(error)
-                if not error and partition in left:
-                    yield message
-                if error or message.offset() + 1 >= left.get(partition, 0):
-                    left.pop(partition, None)
-    finally:
-        consumer.close()
+        return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), KAFKA_S)
+                for p in known.partitions}
+    return wait_for(ask, KAFKA_S, f"Kafka tells how long {topic} is")
 
 
 def ends_of(brokers, topic):
     """Partition -> its next offset."""
-    consumer = confluent_kafka.Consumer({"bootstrap.servers": brokers, "group.id": "facts",
-                                         "log_level": 0})
+    consumer = _consumer(brokers)
     try:
-        known = consumer.list_topics(topic, timeout=KAFKA_S).topics[topic]
-        return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), KAFKA_S)[1]
-                for p in known.partitions}
+        return {p: end for p, (_, end) in _bounds(consumer, topic).items()}
+    finally:
+        consumer.close()
+
+
+def _messages(brokers, topic):
+    """All that the topic has now, in each partition's order. Errors that pass by are waited out."""
+    consumer, error = _consumer(brokers), None
+    try:
+        left = {p: end for p, (first, end) in _bounds(consumer, topic).items() if end > first}
+        consumer.assign([TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in left])
+        deadline = time.monotonic() + KAFKA_S
+        while left:
+            assert time.monotonic() < deadline, f"{topic}: {left} not reached: {error}"
+            for message in consumer.consume(ROWS_AT_ONCE, timeout=1):
+                error, partition = message.error(), message.partition()
+                if error and error.code() != confluent_kafka.KafkaError._PARTITION_EOF:
+                    continue
+                deadline = time.monotonic() + KAFKA_S
+                if not error and partition in left:
+                    yield message
+                if error or message.offset() + 1 >= left.get(partition, 0):
+                    left.pop(partition, None)
     finally:
         consumer.close()
 
