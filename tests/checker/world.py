@@ -202,8 +202,9 @@ class World:
         for i, row in enumerate(self.rows):
             self.rows[i] = row._replace(seq=i + 1, xid=700 + i)
         facts = Facts(
-            sorted(self.rules), "ledger-1", self.now + 100, 5.0, PARTITIONS, self.rules,
-            list(self.rows), key_owners=self.key_owners, progress=dict(self.ends),
+            sorted(self.rules), ledger_id="ledger-1", read_at=self.now + 100,
+            partitions=PARTITIONS, rules=self.rules, rows=list(self.rows),
+            key_owners=self.key_owners, progress=dict(self.ends),
             requests=sorted(self.requests, key=lambda r: (r.partition, r.offset)))
         rows = defaultdict(list)
         for row in self.rows:

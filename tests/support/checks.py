@@ -1,5 +1,5 @@
-"""What must be true of some events, whoever fought and whatever died: assertions for tests, over the
-replay of booking_log that the checker of the promises makes too (support/replay.py).
+"""What must be true of some events, whoever fought and whatever died: assertions for tests, over
+the replay of booking_log that the checker of the promises makes too (support/replay.py).
 """
 
 from collections import Counter

@@ -10,24 +10,22 @@ they came, until someone looks into them.
 
 import json
 import sys
-import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 import bson
-import confluent_kafka
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from confluent_kafka import TopicPartition
 
 from support.ids import slot_of, slot_of_booking
-from support.wait import wait_for
+from support.kafka_topics import LETTERS, TOLD, TOPIC, ends_of, messages_of
+from support.rest import wait_rest
 
-TOPIC, LETTERS, TOLD = "booking_requests", "booking_requests.dlq", "booking_events"
-KAFKA_S = 60
 ROWS_AT_ONCE = 5000
 SWEPT_S = 5.0  # the sweep's second, and what a busy machine may need for it
+REST_S = 30    # for what is still under way
+READINGS = 3   # until nothing has changed meanwhile
 MAKING = ("book", "hold")
 ACTING = ("confirm", "extend", "cancel")
 
@@ -204,6 +202,7 @@ class Facts:
     """All that is known about these events, at rest."""
 
     events: list
+    unrest: str = None         # what was still under way
     ledger_id: str = ""
     read_at: int = 0           # by PostgreSQL's clock
     swept_s: float = SWEPT_S   # how long after its time a hold may still stand; None: no sweep
@@ -313,52 +312,6 @@ def _read_postgresql(connection, facts, commanded):
     facts.read_at = value(f"SELECT {_ms('clock_timestamp()')}")
 
 
-def _consumer(brokers):
-    return confluent_kafka.Consumer({
-        "bootstrap.servers": brokers, "group.id": "facts", "enable.auto.commit": False,
-        "enable.partition.eof": True, "log_level": 0})
-
-
-def _bounds(consumer, topic):
-    """Partition -> its first and its next offset. A broker that has just come back is asked again."""
-    def ask():
-        known = consumer.list_topics(topic, timeout=KAFKA_S).topics[topic]
-        return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), KAFKA_S)
-                for p in known.partitions}
-    return wait_for(ask, KAFKA_S, f"Kafka tells how long {topic} is")
-
-
-def ends_of(brokers, topic):
-    """Partition -> its next offset."""
-    consumer = _consumer(brokers)
-    try:
-        return {p: end for p, (_, end) in _bounds(consumer, topic).items()}
-    finally:
-        consumer.close()
-
-
-def _messages(brokers, topic):
-    """All that the topic has now, in each partition's order. Errors that pass by are waited out."""
-    consumer, error = _consumer(brokers), None
-    try:
-        left = {p: end for p, (first, end) in _bounds(consumer, topic).items() if end > first}
-        consumer.assign([TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in left])
-        deadline = time.monotonic() + KAFKA_S
-        while left:
-            assert time.monotonic() < deadline, f"{topic}: {left} not reached: {error}"
-            for message in consumer.consume(ROWS_AT_ONCE, timeout=1):
-                error, partition = message.error(), message.partition()
-                if error and error.code() != confluent_kafka.KafkaError._PARTITION_EOF:
-                    continue
-                deadline = time.monotonic() + KAFKA_S
-                if not error and partition in left:
-                    yield message
-                if error or message.offset() + 1 >= left.get(partition, 0):
-                    left.pop(partition, None)
-    finally:
-        consumer.close()
-
-
 def ms_of(text):
     """RFC 3339 as milliseconds."""
     return round(datetime.fromisoformat(text).timestamp() * 1000)
@@ -384,7 +337,7 @@ def _request(message):
 def _read_requests(brokers, facts):
     """A booking names its event, a command only its booking: that one's slot tells."""
     events, slots = set(facts.events), {slot_of(event) for event in facts.events}
-    for message in _messages(brokers, TOPIC):
+    for message in messages_of(brokers, TOPIC):
         key = (message.key() or b"").decode("utf-8", "replace")
         if key not in events and slot_of_booking(key) not in slots:
             continue
@@ -394,7 +347,7 @@ def _read_requests(brokers, facts):
 
 
 def _read_letters(brokers, facts):
-    for message in _messages(brokers, LETTERS):
+    for message in messages_of(brokers, LETTERS):
         headers = {name: (value or b"").decode("utf-8", "replace")
                    for name, value in message.headers() or []}
         if headers.get("source-topic") == TOPIC:
@@ -406,7 +359,7 @@ def _read_letters(brokers, facts):
 def _read_told(brokers, facts):
     bookings = {row.booking_id for row in facts.rows}
     slots = {slot_of(event) for event in facts.events}
-    for message in _messages(brokers, TOLD):
+    for message in messages_of(brokers, TOLD):
         booking_id = (message.key() or b"").decode("utf-8", "replace")
         if booking_id not in bookings and slot_of_booking(booking_id) not in slots:
             continue
@@ -428,17 +381,32 @@ def _read_mongodb(database, facts):
             found[document["_id"]] = document.raw
 
 
-def collect(stack, events, swept_s=SWEPT_S):
-    """Everything about these events. stack: a Stack, or whatever has its pg(), mongo() and
-    kafka_brokers. swept_s: None when no worker sweeps. The system should be at rest."""
+def _read(stack, events, swept_s):
+    """And whether it was still so in the end."""
     facts = Facts(events=sorted(events), swept_s=swept_s)
     facts.partitions = len(ends_of(stack.kafka_brokers, TOPIC))
     _read_requests(stack.kafka_brokers, facts)
     with stack.pg() as connection:
         connection.execute("SET statement_timeout = '120s'")
+        last = lambda: connection.execute(
+            "SELECT max(seq) FROM booking_log WHERE event_id = ANY(%s)", (facts.events,)).fetchone()
+        before = last()
         _read_postgresql(connection, facts, {
             request.booking_id for request in facts.requests if request.command_id})
-    _read_letters(stack.kafka_brokers, facts)
-    _read_told(stack.kafka_brokers, facts)
-    _read_mongodb(stack.mongo(), facts)
+        _read_letters(stack.kafka_brokers, facts)
+        _read_told(stack.kafka_brokers, facts)
+        _read_mongodb(stack.mongo(), facts)
+        return facts, last() == before
+
+
+def collect(stack, events, swept_s=SWEPT_S, rest_s=REST_S):
+    """Everything about these events. stack: a Stack, or whatever has its pg(), mongo() and
+    kafka_brokers. swept_s: None when no worker sweeps. rest_s: how long what is under way is waited
+    for; what then still is, facts.unrest tells."""
+    for _ in range(READINGS):
+        unrest = wait_rest(stack, events, rest_s, swept_s is not None)
+        facts, is_same = _read(stack, events, swept_s)
+        if is_same or unrest:
+            break
+    facts.unrest = unrest if is_same else unrest or "decisions, all the time"
     return facts

@@ -211,11 +211,11 @@ class Judge:
         """Messages of which no answer told: each has to be that of a request without a certain
         answer, one each, or all those of one key."""
         open_lines, refused = defaultdict(list), defaultdict(list)
-        for line in self.record:
+        for line in sorted(self.record, key=lambda line: line["at"]):
             if identity_of(line) is None:
                 (refused if is_refused(line) else open_lines)[wish_of(line)].append(line)
-                self.checked["P3"] += 1
         for identity, request in self.stored.items():
+            self.checked["P3"] += 1
             if identity in self.lines:
                 continue
             wish = wish_stored(request)
