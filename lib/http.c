@@ -11,11 +11,12 @@
 
 #define CONNECTION_QUEUE     "1024" /* accepted, waiting for a thread */
 #define LISTEN_BACKLOG       "1024"
-#define KEPT_BYTES_MAX       (1u << 20) /* of a thread's buffers, from request to request */
+#define KEPT_BYTES_MAX       (1u << 18) /* of a thread's buffers, from request to request */
 #define DRAIN_POLL_MS        10
 #define QUIET_MS             300 /* no request for so long: the gateway has gone elsewhere */
 #define HANDLERS_WAIT_MS_MAX 30000
 #define OPTION_BYTES_MAX     24
+#define RETRY_AFTER_S        "1"
 #define ADDRESS_BYTES_MAX    80
 
 /* --- what a thread keeps --- */
@@ -117,11 +118,31 @@ static void write_log(const struct http_exchange *x)
 		  response->booking_id[0] != '\0' ? fields_count : fields_count - 1);
 }
 
+static void turn_away(struct http_exchange *x)
+{
+	if (x->server->has_metrics)
+		metric_add(x->server->metrics.turned_away, 1);
+	http_response_header(x->response, "Retry-After", RETRY_AFTER_S);
+	http_problem(x->response, 503, "unavailable",
+		     "More requests came than can be served at once. Nothing was done. "
+		     "Please try again.");
+}
+
 static void serve(struct http_exchange *x)
 {
+	struct http_gate *gate = &x->server->gate;
 	const struct http_route *route = http_request_accept(x);
-	if (route)
-		route->handle(x->server->ctx, &x->request, x->response);
+
+	if (!route)
+		return;
+	if (!http_gate_enter(gate)) {
+		turn_away(x);
+		return;
+	}
+	const int64_t start_us = clock_monotonic_us();
+	route->handle(x->server->ctx, &x->request, x->response);
+	const int64_t end_us = clock_monotonic_us();
+	http_gate_leave(gate, end_us - start_us, end_us);
 }
 
 static void answer(struct http_exchange *x)
@@ -229,6 +250,9 @@ static void add_metrics(struct http_metrics *ret, struct metrics *metrics)
 			ret->requests[i][k] =
 				metrics_add_counter(metrics, "http_requests_total", labels[i][k],
 						    "HTTP requests answered.");
+	ret->turned_away = metrics_add_counter(
+		metrics, "http_turned_away_total", NULL,
+		"Requests answered 503 because as many were worked on as may be.");
 	ret->seconds = metrics_add_histogram(metrics, "http_request_seconds", NULL,
 					     "Time from a request's head to its answer.",
 					     METRIC_SECONDS, METRIC_SECONDS_COUNT);
@@ -291,6 +315,8 @@ err_code http_server_open(const struct http_config *config, const struct http_ro
 	server->routes = routes;
 	server->route_count = route_count;
 	server->ctx = ctx;
+	http_gate_init(&server->gate, config->handlers_min, config->threads,
+		       config->slow_ms * 1000);
 	if (metrics) {
 		add_metrics(&server->metrics, metrics);
 		server->has_metrics = true;
@@ -301,6 +327,7 @@ err_code http_server_open(const struct http_config *config, const struct http_ro
 	server->mg = start(server);
 	if (!server->mg) {
 		(void)mg_exit_library(); /* Answers whether it was initialised. */
+		http_gate_done(&server->gate);
 		const bool taken = strstr(server->start_error, "cannot bind") != NULL;
 		return err_set(err, taken ? ERR_UNAVAILABLE : ERR_INTERNAL, "http server: %s",
 			       server->start_error);
@@ -345,5 +372,6 @@ void http_server_close(struct http_server *server, int64_t linger_ms)
 
 	mg_stop(server->mg);
 	(void)mg_exit_library(); /* Answers whether it was initialised. */
+	http_gate_done(&server->gate);
 	free(server);
 }

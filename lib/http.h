@@ -9,10 +9,14 @@
  * It answers X-Request-Id on every response (the client's if valid, else a new one), and head and
  * body leave in one write. HEAD is served by GET routes, without the body. Answers to commands and
  * problems say Cache-Control: no-store. A connection whose body was not read is closed.
+ * Handlers that take longer than slow_ms lower how many run at once (http_gate): one more is
+ * answered 503 with Retry-After at once.
  *
  * Owns     the request's strings live until the handler returns; response buffers are the server's.
  * Threads  a handler runs on any of `threads` threads; a connection holds one for its lifetime, so
- *          nothing long-lived may be served here, and a gateway's keep-alive pool must be smaller.
+ *          nothing long-lived may be served here, and there must be threads for all connections
+ *          that a gateway opens: those it keeps idle, and those with a request. Whoever comes
+ *          when all threads are held waits until a connection ends, perhaps for seconds.
  * Errors   http_server_open: ERR_UNAVAILABLE the port is taken, ERR_INTERNAL civetweb refused.
  * Source   civetweb 1.15; RFC 9110, 9112, 9457.
  */
@@ -78,6 +82,8 @@ struct http_config {
 	int64_t body_bytes_max;
 	int64_t request_timeout_ms;    /* for a head, and again for a body     */
 	int64_t keep_alive_timeout_ms; /* idle connection                      */
+	int64_t slow_ms;               /* 0: handlers may take as they like    */
+	int64_t handlers_min;          /* that run at once however slow        */
 	const char *service;           /* `server` in request lines of the log */
 	bool log_requests;             /* info line per request; else debug    */
 };

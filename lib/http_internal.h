@@ -8,6 +8,7 @@
 #pragma once
 
 #include "http.h"
+#include "http_gate.h"
 
 #include <civetweb.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@
 struct http_metrics {
 	struct metric *requests[HTTP_METHOD_KINDS][HTTP_STATUS_CLASSES];
 	struct metric *seconds;
+	struct metric *turned_away;
 };
 
 /* What a thread keeps from one request to the next. */
@@ -36,6 +38,7 @@ struct http_server {
 	const struct http_route *routes;
 	size_t route_count;
 	void *ctx;
+	struct http_gate gate;
 	struct mg_context *mg;
 	bool has_metrics;
 	struct http_metrics metrics;

@@ -97,6 +97,8 @@ static err_code open_server(const struct write_api_config *config, struct write_
 		.body_bytes_max = config->body_bytes_max,
 		.request_timeout_ms = REQUEST_TIMEOUT_MS,
 		.keep_alive_timeout_ms = KEEP_ALIVE_TIMEOUT_MS,
+		.slow_ms = config->slow_ms,
+		.handlers_min = config->at_once_min,
 		.service = "api",
 		.log_requests = true,
 	};

@@ -10,6 +10,8 @@ struct write_api_config {
 	char http_host[CONFIG_TEXT_BYTES_MAX];
 	int64_t http_port;
 	int64_t http_threads;
+	int64_t slow_ms;
+	int64_t at_once_min;
 	int64_t body_bytes_max;
 	char kafka_brokers[CONFIG_TEXT_BYTES_MAX];
 	char kafka_topic[CONFIG_TEXT_BYTES_MAX];
