@@ -59,6 +59,8 @@ Environment (remembered from start to start, except the last three):
   KAFKA_FLUSH_MESSAGES   99999      messages until Kafka forces a partition to disk, which it does
                                     each second anyway; 1: no 202 is lost by a power cut, but slow
   WRITE_API_INSTANCES, WORKER_INSTANCES, PROJECTOR_INSTANCES, READ_API_INSTANCES   1
+  WRITES_MAX, READS_MAX  256, 64    requests that one write-api, read-api gets at once; the gateway
+                                    refuses more
   SEATLINE_MODE          native or docker; default docker where a Docker engine answers
   SEATLINE_STATE_DIR     .run/demo  configuration, data, logs, pid files; .run/docker in docker mode
   SEATLINE_BUILD_DIR     a meson build directory to run the programs from; default: compile them

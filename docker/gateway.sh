@@ -8,36 +8,39 @@ set -euo pipefail
 
 readonly TEMPLATES=/etc/seatline/nginx
 readonly LOOKUP_S=2 # between two looks at the names
-export NGINX_DIR=/run/seatline NGINX_USER='' ACCESS_LOG=/dev/stdout ERROR_LOG=stderr
+export NGINX_DIR=/run/seatline NGINX_USER='' NGINX_PRIORITY='' ACCESS_LOG=/dev/stdout
+export ERROR_LOG=stderr
 export NGINX_MODULES='load_module /usr/lib/nginx/modules/ngx_nchan_module.so;'
 # Only the gateway's port is published; the live port is for the network of the programs.
 export GATEWAY_LISTEN=8080 LIVE_LISTEN=8089
 export WRITE_API_SERVERS READ_API_SERVERS READ_API_WAIT_SERVERS
 export WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS
 
-# servers NAME PORT: a line for each instance; with none, a server that is down, so that nginx can
-# start and says 503. An instance that is away is asked each time: it refuses at once, and leaving
-# it out for a while left nobody when the other one went too.
+# servers NAME PORT [MOST]: a line for each instance, which gets so many requests at once; with
+# none, a server that is down, so that nginx can start and says 503. An instance that is away is
+# asked each time: it refuses at once, and leaving it out for a while left nobody when the other
+# one went too.
 servers() {
 	local address addresses
 	addresses=$(getent ahostsv4 "$1" | awk '{ print $1 }' | sort -u) || true
 	[ -n "$addresses" ] || printf 'server 127.0.0.1:%d down;\n' "$2"
 	for address in $addresses; do
-		printf 'server %s:%d max_fails=0;\n' "$address" "$2"
+		printf 'server %s:%d max_fails=0 max_conns=%d;\n' "$address" "$2" "${3:-0}"
 	done
 }
 
 # Fills in exactly the variables above: nginx has variables of its own.
 render() {
 	# shellcheck disable=SC2016  # envsubst wants the names
-	envsubst '$NGINX_DIR $NGINX_USER $ACCESS_LOG $ERROR_LOG $NGINX_MODULES $GATEWAY_LISTEN
-		$LIVE_LISTEN $WRITE_API_SERVERS $READ_API_SERVERS $READ_API_WAIT_SERVERS
-		$WRITE_API_OPS_SERVERS $READ_API_OPS_SERVERS' <"$TEMPLATES/$1"
+	envsubst '$NGINX_DIR $NGINX_USER $NGINX_PRIORITY $ACCESS_LOG $ERROR_LOG $NGINX_MODULES
+		$GATEWAY_LISTEN $LIVE_LISTEN $WRITE_API_SERVERS $READ_API_SERVERS
+		$READ_API_WAIT_SERVERS $WRITE_API_OPS_SERVERS $READ_API_OPS_SERVERS' \
+		<"$TEMPLATES/$1"
 }
 
 configure() {
-	WRITE_API_SERVERS=$(servers write-api 8081)
-	READ_API_SERVERS=$(servers read-api 8082)
+	WRITE_API_SERVERS=$(servers write-api 8081 "${WRITES_MAX:-256}")
+	READ_API_SERVERS=$(servers read-api 8082 "${READS_MAX:-64}")
 	READ_API_WAIT_SERVERS=$(servers read-api 8083)
 	WRITE_API_OPS_SERVERS=$(servers write-api 9081)
 	READ_API_OPS_SERVERS=$(servers read-api 9082)

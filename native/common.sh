@@ -20,6 +20,8 @@ readonly KAFKA_FLUSH_NEVER=99999 # more than come in the second after which Kafk
 readonly LOG_LINES_SHOWN=20
 readonly LOG_BYTES_MAX=$((64 << 20))
 readonly INSTANCES_MAX=20    # ports of one program
+readonly GATEWAY_IDLE_MAX=64 # connections to one instance that the gateway keeps idle: 2 x 32
+readonly AT_ONCE_MAX=960     # requests of one instance; HTTP_THREADS goes up to 1024
 readonly PORT_BASE_MAX=32300 # Linux gives ports from 32768 on to outgoing connections
 
 # The order in which a booking travels. Stopping goes the other way.
@@ -119,7 +121,8 @@ steps_end() {
 
 readonly SETTINGS=(SEATLINE_GATEWAY_HOST SEATLINE_GATEWAY_PORT SEATLINE_PORT_BASE PARTITIONS
 	KAFKA_FLUSH_MESSAGES
-	WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES)
+	WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES
+	WRITES_MAX READS_MAX)
 
 settings_load() {
 	local name value
@@ -135,6 +138,7 @@ settings_load() {
 	: "${KAFKA_FLUSH_MESSAGES:=$KAFKA_FLUSH_NEVER}"
 	: "${WRITE_API_INSTANCES:=1}" "${WORKER_INSTANCES:=1}"
 	: "${PROJECTOR_INSTANCES:=1}" "${READ_API_INSTANCES:=1}"
+	: "${WRITES_MAX:=256}" "${READS_MAX:=64}"
 	[[ $SEATLINE_GATEWAY_HOST =~ ^([0-9]{1,3}\.){3}[0-9]{1,3}$ ]] ||
 		die "SEATLINE_GATEWAY_HOST is '$SEATLINE_GATEWAY_HOST', but must be an IPv4 address"
 	setting_check SEATLINE_GATEWAY_PORT 1 65535
@@ -144,6 +148,8 @@ settings_load() {
 	for name in WRITE_API WORKER PROJECTOR READ_API; do
 		setting_check "${name}_INSTANCES" 1 "$INSTANCES_MAX"
 	done
+	setting_check WRITES_MAX 1 "$AT_ONCE_MAX"
+	setting_check READS_MAX 1 "$AT_ONCE_MAX"
 }
 
 gateway_url() {

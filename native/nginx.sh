@@ -3,22 +3,29 @@
 
 readonly NCHAN_MODULE=/usr/lib/nginx/modules/ngx_nchan_module.so
 
+# Whoever refuses what is too much must get a processor when everybody wants one: else answers wait
+# here, and accepted requests with them. Only root may: worker_priority, and nginx_goes_first for
+# Linux, where processors are shared out among sessions.
+readonly GATEWAY_NICE=-10
+
 nginx_ports() { printf '%s\n' "$SEATLINE_GATEWAY_PORT" "$LIVE_PORT"; }
 
-# upstream_servers OFFSET INSTANCES: "server" lines. An instance that is away is asked each time: it
-# refuses at once, and leaving it out for a while left nobody when the other one went too.
+# upstream_servers OFFSET INSTANCES [MOST]: "server" lines, of instances that get so many requests
+# at once. An instance that is away is asked each time: it refuses at once, and leaving it out for a
+# while left nobody when the other one went too.
 upstream_servers() {
 	local i port
 
 	for ((i = 0; i < $2; i++)); do
 		port=$((SEATLINE_PORT_BASE + $1 + i))
-		printf 'server 127.0.0.1:%d max_fails=0;\n' "$port"
+		printf 'server 127.0.0.1:%d max_fails=0 max_conns=%d;\n' "$port" "${3:-0}"
 	done
 }
 
 # Writes nginx.conf and, beside the one in use, gateway.conf.new.
 nginx_configure() {
 	local NGINX_DIR=$STATE/nginx NGINX_MODULES="load_module $NCHAN_MODULE;" NGINX_USER=
+	local NGINX_PRIORITY=
 	local GATEWAY_LISTEN=$SEATLINE_GATEWAY_HOST:$SEATLINE_GATEWAY_PORT
 	local LIVE_LISTEN=127.0.0.1:$LIVE_PORT
 	local ACCESS_LOG=$STATE/log/nginx-access.log ERROR_LOG=stderr
@@ -26,16 +33,21 @@ nginx_configure() {
 	local WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS
 
 	# Started by root, the workers that talk to the outside still are nobody special.
-	((EUID != 0)) || NGINX_USER='user www-data;'
-	WRITE_API_SERVERS=$(upstream_servers "${HTTP_OFFSET[write-api]}" "$WRITE_API_INSTANCES")
-	READ_API_SERVERS=$(upstream_servers "${HTTP_OFFSET[read-api]}" "$READ_API_INSTANCES")
+	if ((EUID == 0)); then
+		NGINX_USER='user www-data;'
+		NGINX_PRIORITY="worker_priority $GATEWAY_NICE;"
+	fi
+	WRITE_API_SERVERS=$(upstream_servers "${HTTP_OFFSET[write-api]}" \
+		"$WRITE_API_INSTANCES" "$WRITES_MAX")
+	READ_API_SERVERS=$(upstream_servers "${HTTP_OFFSET[read-api]}" \
+		"$READ_API_INSTANCES" "$READS_MAX")
 	READ_API_WAIT_SERVERS=$(upstream_servers "$WAIT_OFFSET" "$READ_API_INSTANCES")
 	WRITE_API_OPS_SERVERS=$(upstream_servers "${OPS_OFFSET[write-api]}" "$WRITE_API_INSTANCES")
 	READ_API_OPS_SERVERS=$(upstream_servers "${OPS_OFFSET[read-api]}" "$READ_API_INSTANCES")
 	mkdir -p -- "$NGINX_DIR"
-	render "$ROOT/nginx/nginx.conf.template" NGINX_DIR NGINX_MODULES NGINX_USER ACCESS_LOG \
-		ERROR_LOG >"$NGINX_DIR/nginx.conf"
-	render "$ROOT/nginx/gateway.conf.template" GATEWAY_LISTEN LIVE_LISTEN \
+	render "$ROOT/nginx/nginx.conf.template" NGINX_DIR NGINX_MODULES NGINX_USER \
+		NGINX_PRIORITY ACCESS_LOG ERROR_LOG >"$NGINX_DIR/nginx.conf"
+	render "$ROOT/nginx/gateway.conf.template" GATEWAY_LISTEN LIVE_LISTEN ERROR_LOG \
 		WRITE_API_SERVERS READ_API_SERVERS READ_API_WAIT_SERVERS \
 		WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS \
 		>"$NGINX_DIR/gateway.conf.new"
@@ -43,6 +55,11 @@ nginx_configure() {
 
 # -e: what nginx says before it has read its configuration must not go to Debian's /var/log/nginx.
 nginx_command() { nginx -p "$STATE/nginx" -e stderr -c "$STATE/nginx/nginx.conf" "$@"; }
+
+# nginx_goes_first PID: where there is no such file, worker_priority does it.
+nginx_goes_first() {
+	((EUID != 0)) || printf '%d' "$GATEWAY_NICE" 2>/dev/null >"/proc/$1/autogroup" || :
+}
 
 nginx_start() {
 	local config=$STATE/nginx/gateway.conf changed=1
@@ -56,6 +73,7 @@ nginx_start() {
 		log_rotate "$STATE/log/nginx-access.log"
 		service_launch nginx nginx -p "$STATE/nginx" -e stderr \
 			-c "$STATE/nginx/nginx.conf" -g 'daemon off;'
+		nginx_goes_first "$(service_pid nginx)"
 		STEP_RESULT=started
 	elif ((changed)); then
 		nginx_command -t -q

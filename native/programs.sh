@@ -55,6 +55,12 @@ program_environment() {
 		export REDIS_HOST=127.0.0.1 REDIS_PORT REDIS_USER=seatline
 		export REDIS_PASSWORD=$REDIS_SEATLINE_PASSWORD
 		;;&
+	write-api)
+		export HTTP_THREADS=$((WRITES_MAX + GATEWAY_IDLE_MAX))
+		;;&
+	read-api)
+		export HTTP_THREADS=$((READS_MAX + GATEWAY_IDLE_MAX))
+		;;&
 	write-api | read-api)
 		export HTTP_HOST=127.0.0.1 HTTP_PORT BOOKING_ID_KEY=$BOOKING_ID_SECRET
 		HTTP_PORT=$(program_http_port "$PROGRAM" "$INDEX")
