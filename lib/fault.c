@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,15 +22,17 @@ void fault_point(const char *name)
 	if (wanted[len] != '\0' && wanted[len] != ':')
 		return; /* Another point, whose name begins the same. */
 
-	const long target = wanted[len] == ':' ? strtol(wanted + len + 1, NULL, 10) : 1;
+	char *mode = NULL;
+	const long target = wanted[len] == ':' ? strtol(wanted + len + 1, &mode, 10) : 1;
+	const bool stops = mode && strcmp(mode, ":stop") == 0;
 	(void)pthread_mutex_lock(&lock); /* Cannot fail: a static, error-free mutex. */
 	const long now = ++reached;
 	(void)pthread_mutex_unlock(&lock);
-	if (now != target)
+	if (stops ? target < 1 || now % target != 0 : now != target)
 		return;
 
 	log_warn("fault_point_reached", LOG_STR("name", name), LOG_INT("times", now));
-	(void)raise(SIGKILL); /* Does not return. */
+	(void)raise(stops ? SIGSTOP : SIGKILL); /* SIGKILL: does not return. */
 }
 
 #else

@@ -1,8 +1,9 @@
 /*
- * fault - named points at which a test kills the process with SIGKILL.
+ * fault - named points at which a test kills the process, or stops it for a while.
  *
  * Built only with -Dfault_points=true; otherwise FAULT_POINT is nothing. FAULT_POINT=name in the
- * environment kills at the first time that point is reached, name:3 at the third.
+ * environment kills with SIGKILL at the first time that point is reached, name:3 at the third.
+ * name:3:stop stops with SIGSTOP at each third time; with SIGCONT the process goes on from there.
  */
 #pragma once
 
