@@ -102,6 +102,11 @@ class Process:
     def pause(self):
         self.send(signal.SIGSTOP)
 
+    @property
+    def is_paused(self):
+        fields = stat_fields(self.pid)
+        return fields is not None and fields[0] == "T"
+
     def resume(self):
         self.send(signal.SIGCONT)
 
