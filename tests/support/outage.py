@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from support.stack import TOPIC
 from support.wait import wait_for
 
-START_S = 60
+START_S = 180  # another start may be installing
 PORTS = {"kafka": 92, "postgresql": 432, "redis": 379, "mongodb": 17}
 
 

@@ -42,6 +42,7 @@ def test_kafka_stops(stack, campaign):
             outage = Outage()
             stop()
             outage.began = time.time()
+            refused_properly(stack.book(probe, "S1"))
             grown = max(grown, last(stack, c, seconds, before))
             outage.ended = time.time()
             with coming_back(stack, "kafka", start):
@@ -56,6 +57,12 @@ def test_kafka_stops(stack, campaign):
         c.figure("all decided after", c.settle(within=30), "s", at_most=BACK_S)
         c.settle_readers(within=20)
         c.prove()
+
+
+def refused_properly(answer):
+    assert answer.status == 503, answer
+    assert answer.header("Content-Type") == "application/problem+json"
+    assert int(answer.header("Retry-After")) >= 1
 
 
 def last(stack, c, seconds, before):

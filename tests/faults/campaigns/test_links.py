@@ -15,6 +15,7 @@ from support.wait import wait_for
 ANSWERED_S = {"write": 3, "read": 5, "livez": 1, "readyz": 1}
 ANSWERED_S_SHORT = {"write": 5, "read": 7, "livez": 5, "readyz": 5}  # on any machine
 BACK_S = 10
+FULL_RATE = 400  # for as long as the faults last
 PROBES = 6  # events, over the partitions
 PROBE_SEATS = 100
 WATCH_PAUSE_S = 0.05
@@ -143,7 +144,7 @@ class Rounds:
 
 def test_links(stack, campaign):
     dead_letters = stack.kafka_ends(DLQ)
-    with through_proxies(stack) as links, campaign("links") as c:
+    with through_proxies(stack) as links, campaign("links", full_rate=FULL_RATE) as c:
         rounds = Rounds(stack, c, links)
         with Watch(stack, rounds.probes[0]) as watch:
             for how, names in c.times(FULL_ROUNDS, SHORT_ROUNDS):
