@@ -48,6 +48,8 @@ SETUP = ("/usr/bin/meson", "setup", "-Dfault_points=true", "-Dtests=enabled", "-
          "-Doptimization=1", "-Ddebug=false")
 SIM_SEEDS = 1000
 COMPILE_S_MAX = 300
+PSQL_S_MAX = 30
+DATABASE = "seatline_mutant"
 PROOF_S_MAX = {"model": 60, "unit": 60, "sim": 120, "integration": 120}
 OUTPUT_LINES_MAX = 40
 CASE = re.compile(r"^\[(PASS|FAIL)\] (\S+?)::(\S+?):", re.MULTILINE)
@@ -72,6 +74,12 @@ def run(command, seconds, cwd=None, environment=None):
             if isinstance(problem, subprocess.TimeoutExpired):
                 return None, ANSI.sub("", output)
             raise
+
+
+def psql(dsn, sql):
+    status, output = run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql, dsn], PSQL_S_MAX)
+    if status != 0:
+        raise Stale(f"psql failed:\n{tail(output)}")
 
 
 def tail(output):
@@ -140,7 +148,7 @@ class CriterionProof(Proof):
         command = [str(tree.build / self.target)]
         if self.case:
             command += ["--filter", self.case]
-        environment = os.environ | {"CRITERION_VERBOSITY_LEVEL": "1"}
+        environment = os.environ | {"CRITERION_VERBOSITY_LEVEL": "1"} | tree.database
         status, output = run(command, PROOF_S_MAX[self.kind], tree.build, environment)
         cases = CASE.findall(output)
         failed = [f"{suite}/{case}" for verdict, suite, case in cases if verdict == "FAIL"]
@@ -209,6 +217,7 @@ class Tree:
         self.top = top
         self.build = top / "build"
         self.is_set_up = False
+        self.database = {}  # what the environment says of a database of this mutant's own
 
     def copy(self):
         def ignored(folder, names):
@@ -219,6 +228,16 @@ class Tree:
 
     def write(self, file, text):
         (self.top / file).write_text(text, encoding="utf-8")
+
+    def make_database(self):
+        """A new one from the tree's migrations, for a mutant of these."""
+        server = os.environ["TEST_PG_DSN"]
+        for sql in (f"DROP DATABASE IF EXISTS {DATABASE}", f"CREATE DATABASE {DATABASE}"):
+            psql(server, sql)
+        dsn = re.sub(r"dbname=\S+", f"dbname={DATABASE}", server)
+        for path in sorted((self.top / "db/migrations").glob("*.sql")):
+            psql(dsn, path.read_text(encoding="utf-8").split("-- migrate:down")[0])
+        self.database = {"TEST_PG_DSN": dsn}
 
     def compile(self, proof):
         if not proof.target:
@@ -287,6 +306,8 @@ def try_mutant(tree, kind, mutant, proof, report):
     original = (tree.top / mutant["file"]).read_text(encoding="utf-8")
     try:
         tree.write(mutant["file"], mutated(mutant, original))
+        if mutant["file"].startswith("db/migrations/"):
+            tree.make_database()
         tree.compile(proof)
         noticed = proof.run(tree)
         report.add(kind, mutant["name"], started, noticed or "survived",
@@ -295,6 +316,7 @@ def try_mutant(tree, kind, mutant, proof, report):
         report.add(kind, mutant["name"], started, "", str(problem))
     finally:
         tree.write(mutant["file"], original)
+        tree.database = {}
 
 
 def try_table(tree, kind, mutants, report):
