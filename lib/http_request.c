@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -277,6 +278,21 @@ static bool has_blank_before_colon(const struct mg_header *header)
 }
 
 /*
+ * One space after the method and one after the target: civetweb takes any blanks for it, line ends
+ * among them. It has overwritten them, and the '?' before a query, with NULs.
+ */
+static bool is_start_whole(const struct mg_request_info *info)
+{
+	static const ptrdiff_t version_at = sizeof(" HTTP/") - 1;
+	const char *method_end = info->request_method + strlen(info->request_method);
+	const char *target_end = info->request_uri + strlen(info->request_uri);
+
+	if (info->query_string)
+		target_end = info->query_string + strlen(info->query_string);
+	return info->request_uri - method_end == 1 && info->http_version - target_end == version_at;
+}
+
+/*
  * civetweb stops reading headers, without an error, at its 64th, at a folded line and at a name it
  * does not like; what it has not read may be a Content-Length. So the head is accepted only if each
  * parsed line ends in CRLF where the next begins, and the last one in the empty line. The parser
@@ -286,6 +302,8 @@ static bool is_head_whole(const struct mg_request_info *info)
 {
 	const char *end = info->http_version + strlen(info->http_version);
 
+	if (!is_start_whole(info))
+		return false;
 	for (int i = 0; i < info->num_headers; i++) {
 		const struct mg_header *header = &info->http_headers[i];
 		if (header->name - end != 2 || has_blank_before_colon(header))

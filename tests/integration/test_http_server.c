@@ -46,6 +46,9 @@ Test(http_server, refuses_what_two_parsers_may_frame_differently)
 	} bad[] = {
 #define POST "POST /echo/a HTTP/1.1\r\nHost: x\r\n"
 #define NEXT "GET /echo/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+		{ "GET  /echo/a HTTP/1.1\r\nHost: x\r\n\r\n" NEXT, 400 },
+		{ "GET \r\n/echo/a HTTP/1.1\r\nHost: x\r\n\r\n" NEXT, 400 },
+		{ "GET /echo/a?b \r\nHTTP/1.1\r\nHost: x\r\n\r\n" NEXT, 400 },
 		{ POST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" NEXT,
 		  400 },
 		{ POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" NEXT,
