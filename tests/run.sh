@@ -4,8 +4,8 @@
 # throwaway servers of its own, tests, and leaves nothing running.
 #
 # usage: tests/run.sh [all]                     every suite but images
-#        tests/run.sh SUITE [ARGUMENT...]       style, build, unit, fuzz, sanitized, integration,
-#                                               e2e, faults, browser or images
+#        tests/run.sh SUITE [ARGUMENT...]       style, build, unit, checker, fuzz, sanitized,
+#                                               integration, e2e, faults, browser or images
 # ARGUMENTs go to `meson test` or pytest: tests/run.sh e2e -k two_people
 #
 # FUZZ_SECONDS=n   also lets libFuzzer look for new inputs, n seconds for each parser
@@ -22,7 +22,7 @@ results=$work/results
 venv=$top/.run/opt/venv
 readonly top work logs results venv
 readonly FAILURE_LINES_MAX=40
-readonly SUITES_ALL=(unit fuzz sanitized integration e2e faults browser)
+readonly SUITES_ALL=(unit checker fuzz sanitized integration e2e faults browser)
 
 # shellcheck source=tests/lib/process.sh
 source "$top/tests/lib/process.sh"
@@ -91,7 +91,7 @@ run_one() {
 main() {
 	local suite=${1:-all}
 	case $suite in
-	all | style | build | unit | fuzz | sanitized) ;;
+	all | style | build | unit | checker | fuzz | sanitized) ;;
 	integration | e2e | faults | browser | images) ;;
 	-h | --help) usage && exit 0 ;;
 	*) usage >&2 && exit 64 ;;
