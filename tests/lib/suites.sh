@@ -9,6 +9,8 @@ readonly BUILD_SANITIZED=$top/.run/build-sanitized
 readonly BUILD_FUZZ=$top/.run/build-fuzz
 readonly MESON=/usr/bin/meson
 readonly PYTEST_S_MAX=900      # for one suite, whatever goes wrong in it
+readonly FAULTS_S_MAX=1200      # ten minutes, and as much again for a busy machine
+readonly FAULTS_FULL_S_MAX=3600 # with campaigns at full length
 readonly PYTEST_CLEANUP_S=120  # from then on, for its fixtures to stop what they started
 
 # build DIRECTORY [MESON SETUP OPTION...]
@@ -117,31 +119,38 @@ suite_integration() {
 
 # pytest_tests SUITE [PYTEST ARGUMENT...]: the fixtures start and stop what they need themselves.
 pytest_tests() {
-	local suite=$1 log
-	shift
+	local suite=$1
 	section_begin "$suite"
+	pytest_rows "$suite" "$BUILD" "$PYTEST_S_MAX" "$@"
+	section_end
+}
+
+# pytest_rows NAME BUILD SECONDS PYTEST ARGUMENT...: adds its rows to the section. Pytest that did
+# not come to its end (status 2 and more) has told only of the tests before.
+pytest_rows() {
+	local log=$logs/$1 status=0
 	servers_down
-	log=$logs/$suite
 	if need_packages "${PACKAGES_PYTEST[@]}" && need_venv; then
-		foreground pytest_run "$log.xml" "$suite" "$@" > >(tee "$log.out" 9>&-) 2>&1 || :
+		foreground pytest_run "$log.xml" "${@:2}" > >(tee "$log.out" 9>&-) 2>&1 ||
+			status=$?
 		rows pytest "$log.xml" "$log.out"
+		[ "$status" -le 1 ] || record fail "pytest ended with status $status"
 	else
 		record fail "packages"
 	fi
 	state_clear "$PYTEST_STATE" || record fail "something is left running"
-	section_end
 }
 
-# pytest_run JUNIT.XML SUITE [PYTEST ARGUMENT...]
+# pytest_run JUNIT.XML BUILD SECONDS PYTEST ARGUMENT...
 pytest_run() {
-	local xml=$1 suite=$2
-	shift 2
+	local xml=$1 build=$2 seconds=$3
+	shift 3
 	cd "$top/tests" &&
-		exec env SEATLINE_BUILD_DIR="$BUILD" SEATLINE_STATE_DIR="$PYTEST_STATE" \
+		exec env SEATLINE_BUILD_DIR="$build" SEATLINE_STATE_DIR="$PYTEST_STATE" \
 			SEATLINE_PORT_BASE="$PORT_BASE" SEATLINE_GATEWAY_PORT="$GATEWAY_PORT" \
 			SEATLINE_MODE=native REQUIRE_SERVICES=1 PYTHONDONTWRITEBYTECODE=1 \
-			timeout --signal=INT --kill-after="$PYTEST_CLEANUP_S" "$PYTEST_S_MAX" \
-			"$venv/bin/pytest" -p no:cacheprovider --junitxml="$xml" "$suite" "$@"
+			timeout --signal=INT --kill-after="$PYTEST_CLEANUP_S" "$seconds" \
+			"$venv/bin/pytest" -p no:cacheprovider --junitxml="$xml" "$@"
 }
 
 # What judges the promises, by lies that it has to find. Needs no server.
@@ -153,9 +162,22 @@ suite_e2e() {
 	pytest_tests e2e "$@"
 }
 
+# The campaigns in their short form: what every run has time for.
 suite_faults() {
+	faults "$FAULTS_S_MAX" "$@"
+}
+
+suite_faults_full() {
+	faults "$FAULTS_FULL_S_MAX" --full "$@"
+}
+
+# faults SECONDS [PYTEST ARGUMENT...]
+faults() {
 	need_toxiproxy || :
-	pytest_tests faults "$@"
+	need_packages "${PACKAGES_FAULTS[@]}" || :
+	section_begin faults
+	pytest_rows faults "$BUILD" "$1" faults "${@:2}"
+	section_end
 }
 
 suite_browser() {
