@@ -5,8 +5,12 @@
 #
 # usage: tests/run.sh [all]                     every suite but images
 #        tests/run.sh SUITE [ARGUMENT...]       style, build, unit, checker, fuzz, sanitized,
-#                                               integration, e2e, faults, browser or images
+#                                               integration, e2e, memory, threads, faults,
+#                                               browser or images
 # ARGUMENTs go to `meson test` or pytest: tests/run.sh e2e -k two_people
+#
+# faults by its name runs the campaigns at full length, for half an hour: their figures are in
+# .run/tests/faults. `all`, and faults --short, run each for some seconds.
 #
 # FUZZ_SECONDS=n   also lets libFuzzer look for new inputs, n seconds for each parser
 # TEST_PORT_BASE, TEST_GATEWAY_PORT   where the throwaway servers listen (28000, 28080)
@@ -22,7 +26,7 @@ results=$work/results
 venv=$top/.run/opt/venv
 readonly top work logs results venv
 readonly FAILURE_LINES_MAX=40
-readonly SUITES_ALL=(unit checker fuzz sanitized integration e2e faults browser)
+readonly SUITES_ALL=(unit checker fuzz sanitized integration e2e memory threads faults browser)
 
 # shellcheck source=tests/lib/process.sh
 source "$top/tests/lib/process.sh"
@@ -36,6 +40,8 @@ source "$top/tests/lib/servers.sh"
 source "$top/tests/lib/style.sh"
 # shellcheck source=tests/lib/suites.sh
 source "$top/tests/lib/suites.sh"
+# shellcheck source=tests/lib/sanitizers.sh
+source "$top/tests/lib/sanitizers.sh"
 # shellcheck source=tests/images.sh
 source "$top/tests/images.sh"
 
@@ -83,7 +89,8 @@ run_one() {
 	local suite=$1
 	shift
 	case $suite in
-	style | build | images) "suite_$suite" "$@" || : ;;
+	style | build | threads | images) "suite_$suite" "$@" || : ;;
+	faults) suite_build && suite_faults_full "$@" ;;
 	*) suite_build && "suite_$suite" "$@" ;;
 	esac
 }
@@ -92,7 +99,7 @@ main() {
 	local suite=${1:-all}
 	case $suite in
 	all | style | build | unit | checker | fuzz | sanitized) ;;
-	integration | e2e | faults | browser | images) ;;
+	integration | e2e | memory | threads | faults | browser | images) ;;
 	-h | --help) usage && exit 0 ;;
 	*) usage >&2 && exit 64 ;;
 	esac
