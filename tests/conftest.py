@@ -9,6 +9,8 @@ from support.stack import ROOT
 def pytest_addoption(parser):
     parser.addoption("--full", action="store_true",
                      help="campaigns in full length, for the figures of FAULTS.md")
+    parser.addoption("--short", action="store_false", dest="full", default=False,
+                     help="campaigns in their short form, which is the default")
 
 
 @pytest.fixture(scope="session")

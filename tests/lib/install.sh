@@ -10,6 +10,7 @@ readonly PACKAGES_BUILD=(libcriterion-dev)
 readonly PACKAGES_FUZZ=(clang-14 libclang-rt-14-dev)
 readonly PACKAGES_PYTEST=(python3 python3-venv)
 readonly PACKAGES_TOXIPROXY=(golang-go)
+readonly PACKAGES_FAULTS=(libfaketime)
 readonly PACKAGES_BROWSER=(chromium fonts-liberation)
 readonly PACKAGES_IMAGES=(buildah debootstrap docker-compose python3 python3-venv)
 
