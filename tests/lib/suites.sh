@@ -8,10 +8,10 @@ readonly BUILD=$top/.run/build-test
 readonly BUILD_SANITIZED=$top/.run/build-sanitized
 readonly BUILD_FUZZ=$top/.run/build-fuzz
 readonly MESON=/usr/bin/meson
-readonly PYTEST_S_MAX=900      # for one suite, whatever goes wrong in it
+readonly PYTEST_S_MAX=900       # for one suite, whatever goes wrong in it
 readonly FAULTS_S_MAX=1200      # ten minutes, and as much again for a busy machine
 readonly FAULTS_FULL_S_MAX=3600 # with campaigns at full length
-readonly PYTEST_CLEANUP_S=120  # from then on, for its fixtures to stop what they started
+readonly PYTEST_CLEANUP_S=120   # from then on, for its fixtures to stop what they started
 
 # build DIRECTORY [MESON SETUP OPTION...]
 build() {
