@@ -45,7 +45,7 @@ def a_document_is_behind(w):
 
     def then(facts):
         rows = [row for row in facts.rows if row.booking_id == booking_id]
-        facts.documents[booking_id] = bson.encode(World._document(rows[:-1]))
+        facts.documents[booking_id] = bson.encode(World.document(rows[:-1]))
     return then
 
 

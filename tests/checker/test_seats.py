@@ -87,6 +87,16 @@ def the_table_is_a_version_ahead(w):
         version=2)})
 
 
+@lies("P1", "no seat ('club', 'S6')")
+def a_seat_is_sold_that_there_is_not(w):
+    w.make("nowhere at all", "book", "zed", "club", ["S6"])
+
+    def without_seat(facts):
+        facts.seats.pop(("club", "S6"))
+        w.draw_maps(facts)
+    return without_seat
+
+
 # --- P4: all or none -----------------------------------------------------------------------------
 
 @lies("P4")

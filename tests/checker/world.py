@@ -212,8 +212,8 @@ class World:
         facts.seats = self._seats(rows)
         for booking_id, own in rows.items():
             facts.bookings[booking_id] = self._booking(own)
-            facts.documents[booking_id] = bson.encode(self._document(own))
-        self._maps(facts)
+            facts.documents[booking_id] = bson.encode(self.document(own))
+        self.draw_maps(facts)
         for i, row in enumerate(self.rows):
             facts.told.append(told_of(row, i))
         return facts
@@ -239,7 +239,7 @@ class World:
             partition_of(last.booking_id, PARTITIONS), None)
 
     @staticmethod
-    def _document(rows):
+    def document(rows):
         last = rows[-1]
         return {
             "_id": last.booking_id, "event_id": last.event_id, "user_id": last.user_id,
@@ -255,7 +255,7 @@ class World:
                 "reason": row.refusal or row.reason, "expires_at": date_of(row.expires_at)}
                 for row in rows}}
 
-    def _maps(self, facts):
+    def draw_maps(self, facts):
         for event_id, rule in self.rules.items():
             seats = [{
                 "seat_id": seat.seat_id, "status": seat.status, "user_id": seat.user_id,

@@ -159,17 +159,16 @@ class Replay:
 
     def _hold(self, before, row):
         """How long it is."""
+        rule = self._rules.get(row.event_id) if self._rules else None
+        if rule is None:
+            return
         self.facts["P8"] += 1
-        rule = self._rules.get(row.event_id) if self._rules is not None else None
-        if rule:
-            ends = row.decided_at + rule.hold_ttl_ms
-            if before:
-                ends = max(ends, before.expires_at)
-            if row.expires_at != ends:
-                self._complain("P8", f"a hold of {rule.hold_ttl_ms} ms ends at {ends}",
-                               *filter(None, [before]), row)
-        elif row.expires_at <= row.decided_at:
-            self._complain("P8", "a hold that has no time", row)
+        ends = row.decided_at + rule.hold_ttl_ms
+        if before:
+            ends = max(ends, before.expires_at)
+        if row.expires_at != ends:
+            self._complain("P8", f"a hold of {rule.hold_ttl_ms} ms ends at {ends}",
+                           *filter(None, [before]), row)
 
     # --- rejections --------------------------------------------------------------------------
 
