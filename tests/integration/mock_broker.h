@@ -20,11 +20,9 @@
 #define MOCK_ALL        (-1) /* all brokers */
 
 /* Kafka's numbers of requests. */
-#define MOCK_PRODUCE          0
-#define MOCK_FETCH            1
-#define MOCK_LIST_OFFSETS     2
-#define MOCK_FIND_COORDINATOR 10
-#define MOCK_HEARTBEAT        12
+#define MOCK_PRODUCE   0
+#define MOCK_FETCH     1
+#define MOCK_HEARTBEAT 12
 
 struct mock_broker {
 	rd_kafka_t *client; /* which the cluster lives in */
