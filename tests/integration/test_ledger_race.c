@@ -1,5 +1,6 @@
 /* Transactions at the same time on a real PostgreSQL: no seat, offset or key is given twice, none
  * waits for another in a circle, and a hold's last moment has one winner. */
+#include "clock.h"
 #include "ledger_desk.h"
 #include "log.h"
 #include "services.h"
@@ -20,6 +21,8 @@ NEEDS_SERVICE("TEST_PG_DSN")
 #define HOLD_MS      100 /* the shortest that an event may have */
 #define ROUNDS       25
 #define SWEEPS_MAX   500
+#define LOOK_MS      20
+#define LOOKS_MAX    500
 
 static struct fixture_name event;
 static struct fixture_name cluster;
@@ -269,6 +272,72 @@ Test(ledger_race, settles_each_offset_once_for_two_owners_of_a_partition)
 		     RACES);
 }
 
+/* ---- Turns ---- */
+
+static int64_t ledger_ms(struct pg *pg)
+{
+	_cleanup_(PQclearp) PGresult *res = NULL;
+
+	if (pg_query(pg, NULL, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+		     NULL, 0, &res, NULL) != ERR_OK)
+		return INT64_MAX;
+
+	return strtoll(PQgetvalue(res, 0, 0), NULL, 10);
+}
+
+/* Settles one offset, when it is its turn. */
+static void *wait_for_turn(void *ctx)
+{
+	struct racer *const racer = ctx;
+
+	desk_reset(&racer->desk);
+	(void)desk_book(&racer->desk, 1, "ann", "A1");
+	(void)settle_once(racer, 0); /* What went wrong is its complaint. */
+	return NULL;
+}
+
+static void await_a_session_that_waits(struct pg *pg)
+{
+	for (int i = 0; i < LOOKS_MAX; i++) {
+		if (fixture_number(pg,
+				   "SELECT count(*) FROM pg_stat_activity WHERE $1 <> '' AND"
+				   " datname = current_database() AND wait_event_type = 'Lock'",
+				   event.text) > 0)
+			return;
+		clock_sleep_ms(LOOK_MS);
+	}
+	cr_assert(false, "nobody waits");
+}
+
+/* What a transaction decides, it decides as it is when it comes to its turn, whenever it began: by
+ * the clock of then, and in the log behind whatever was decided before. */
+Test(ledger_race, lets_an_owner_decide_at_its_turn_and_not_before)
+{
+	struct racer racer = { 0 };
+	desk_open(&racer.desk, cluster.text, event.text, 0);
+	cr_assert_eq(desk_progress(&racer.desk), 0);
+	(void)desk_book(&desk, 2, "bob", "A2");
+	cr_assert_eq(desk_begin(&desk, 0, 1), ERR_OK, "%s", desk.err.text);
+	cr_assert_eq(pthread_create(&racer.thread, NULL, wait_for_turn, &racer), 0);
+
+	struct pg *const other = fixture_pg(NULL, 3000);
+	await_a_session_that_waits(other);
+	const int64_t xid = fixture_number(
+		other, "SELECT pg_current_xact_id()::text::bigint WHERE $1 <> ''", event.text);
+	clock_sleep_ms(LOOK_MS);
+	const int64_t turn_ms = ledger_ms(other);
+	desk.ledger.ops->rollback(desk.ledger.ctx);
+	cr_assert_eq(pthread_join(racer.thread, NULL), 0);
+
+	cr_expect_null(racer.complaint, "%s: %s", racer.complaint, racer.desk.err.text);
+	cr_expect_geq(racer.desk.now_ms, turn_ms, "decided by the clock of before its turn");
+	cr_expect_gt(desk_number(&desk, "SELECT xid::text::bigint FROM booking_log"
+					" WHERE event_id = $1"),
+		     xid, "decided after what the log has behind it");
+	pg_free(other);
+	desk_close(&racer.desk);
+}
+
 /* ---- Keys ---- */
 
 static void book_with_key(struct racer *racer, int i, int key)
@@ -322,17 +391,6 @@ Test(ledger_race, gives_a_key_one_booking_when_two_partitions_use_it_at_once)
 /* ---- The last moment of a hold ---- */
 
 static int64_t moment_ms; /* of this round, by the ledger's clock; the line orders its uses */
-
-static int64_t ledger_ms(struct pg *pg)
-{
-	_cleanup_(PQclearp) PGresult *res = NULL;
-
-	if (pg_query(pg, NULL, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
-		     NULL, 0, &res, NULL) != ERR_OK)
-		return INT64_MAX;
-
-	return strtoll(PQgetvalue(res, 0, 0), NULL, 10);
-}
 
 static void wait_until(struct racer *racer, int64_t ms)
 {

@@ -6,40 +6,31 @@
 #include "outbox.h"
 #include "projector_fixture.h"
 #include "tcp_proxy.h"
+#include "told.h"
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 NEEDS_SERVICE("TEST_PG_DSN")
 NEEDS_SERVICE("TEST_MONGO_URI")
 NEEDS_SERVICE("TEST_KAFKA_BROKERS")
 
 #define PARTITIONS        3
-#define TOLD_MAX          4000
-#define BOOKINGS_MAX      64
 #define WRITERS           4
 #define TURNS_RACING      200
 #define SETTLE_MS         20000
 #define READ_MS           20000
 #define METRICS_BYTES_MAX (256u << 10)
 
-/* A message as a consumer got it. */
-struct told {
-	int booking;
-	int version;
-	char id[64];
-	char type[48];
-	size_t value_len;
-};
-
 static struct projector_fixture fixture;
 static char topic[KAFKA_TOPIC_BYTES_MAX];
 static struct metrics *metrics;
-static struct told told[TOLD_MAX];
-static size_t told_count;
 static struct err err;
 
 static void setup(void)
@@ -96,83 +87,6 @@ static void write_rows(struct pg *pg, int first, int last, int from, int to)
 	cr_assert_eq(pg_query(pg, NULL, sql, NULL, 0, NULL, &err), ERR_OK, "%s", err.text);
 }
 
-/* ---- The topic, as a consumer sees it ---- */
-
-static void header(const rd_kafka_message_t *message, const char *name, char *buf, size_t size)
-{
-	rd_kafka_headers_t *headers = NULL;
-	const void *value = NULL;
-	size_t len = 0;
-
-	cr_assert_eq(rd_kafka_message_headers(message, &headers), RD_KAFKA_RESP_ERR_NO_ERROR);
-	cr_assert_eq(rd_kafka_header_get_last(headers, name, &value, &len),
-		     RD_KAFKA_RESP_ERR_NO_ERROR, "no header %s", name);
-	(void)snprintf(buf, size, "%.*s", (int)len, (const char *)value);
-}
-
-static void take(const rd_kafka_message_t *message)
-{
-	cr_assert_lt(told_count, TOLD_MAX);
-	struct told *const ret = &told[told_count++];
-	char key[40];
-
-	header(message, "ce_id", ret->id, sizeof(ret->id));
-	header(message, "ce_type", ret->type, sizeof(ret->type));
-	(void)snprintf(key, sizeof(key), "%.*s", (int)message->key_len, (const char *)message->key);
-	cr_assert_eq(strncmp(ret->id, key, strlen(key)), 0, "%s under key %s", ret->id, key);
-	ret->booking = (int)strtol(strrchr(key, '-') + 1, NULL, 10);
-	ret->version = (int)strtol(strchr(ret->id, '/') + 1, NULL, 10);
-	ret->value_len = message->len;
-}
-
-/* All that the topic has now, each partition in its order. */
-static void read_topic(void)
-{
-	rd_kafka_t *const consumer = kafka_topic_client(RD_KAFKA_CONSUMER);
-	rd_kafka_topic_partition_list_t *const all = rd_kafka_topic_partition_list_new(PARTITIONS);
-	const int64_t deadline_ms = clock_monotonic_ms() + READ_MS;
-	int open = PARTITIONS;
-
-	for (int i = 0; i < PARTITIONS; i++)
-		rd_kafka_topic_partition_list_add(all, topic, i)->offset = 0;
-	cr_assert_eq(rd_kafka_assign(consumer, all), RD_KAFKA_RESP_ERR_NO_ERROR);
-	rd_kafka_topic_partition_list_destroy(all);
-	told_count = 0;
-	while (open > 0) {
-		cr_assert_lt(clock_monotonic_ms(), deadline_ms, "the topic cannot be read");
-		rd_kafka_message_t *const message = rd_kafka_consumer_poll(consumer, 100);
-		if (!message)
-			continue;
-		if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-			open--;
-		else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-			take(message);
-		rd_kafka_message_destroy(message);
-	}
-	rd_kafka_destroy(consumer);
-}
-
-/* A consumer that keeps what it has not seen gets versions 1..versions of each, none missing. */
-static void expect_in_order(int bookings, int versions)
-{
-	static int seen[BOOKINGS_MAX];
-
-	cr_assert_lt(bookings, BOOKINGS_MAX);
-	memset(seen, 0, sizeof(seen));
-	for (size_t i = 0; i < told_count; i++) {
-		cr_assert_lt(told[i].booking, BOOKINGS_MAX);
-		int *const last = &seen[told[i].booking];
-		if (told[i].version <= *last)
-			continue;
-		cr_expect_eq(told[i].version, *last + 1, "%s came after version %d", told[i].id,
-			     *last);
-		*last = told[i].version;
-	}
-	for (int i = 1; i <= bookings; i++)
-		cr_expect_eq(seen[i], versions, "booking %d: told up to %d of %d", i, seen[i],
-			     versions);
-}
-
 /* ---- The outbox ---- */
 
 static struct outbox *start(void)
@@ -227,9 +141,9 @@ Test(outbox, tells_each_row_once_when_nothing_happens)
 	write_rows(fixture.pg, 1, 20, 1, 3);
 	follow(outbox);
 	cr_expect(outbox_is_active(outbox));
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_eq(told_count, 60);
-	expect_in_order(20, 3);
+	told_expect_in_order(20, 3);
 	cr_expect_str_eq(told[0].type, "seatline.booking.held");
 	cr_expect_eq(metric("\nseatline_outbox_published_total "), 60);
 	cr_expect_eq(metric("\nseatline_outbox_active "), 1);
@@ -252,14 +166,14 @@ Test(outbox, leaves_no_row_of_a_transaction_out_that_commits_late)
 	cr_assert_eq(pg_commit(early, &is_unknown, &err), ERR_OK);
 	for (int i = 0; i < 5; i++)
 		cr_assert_eq(outbox_turn(outbox, &wait_ms, &err), ERR_OK, "%s", err.text);
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_eq(told_count, 0, "told what an older transaction may still precede");
 
 	cr_assert_eq(pg_commit(late, &is_unknown, &err), ERR_OK);
 	follow(outbox);
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_eq(told_count, 10);
-	expect_in_order(10, 1);
+	told_expect_in_order(10, 1);
 	pg_free(early);
 	pg_free(late);
 	outbox_close(outbox);
@@ -322,9 +236,9 @@ Test(outbox, tells_every_row_in_order_while_writers_race)
 	}
 	end_writers(writers, threads);
 	follow(outbox);
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_eq(told_count, WRITERS * 100);
-	expect_in_order(WRITERS, 100);
+	told_expect_in_order(WRITERS, 100);
 	outbox_close(outbox);
 }
 
@@ -335,9 +249,52 @@ Test(outbox, keeps_each_bookings_order_within_a_batch)
 	write_rows(fixture.pg, 1, 1, 1, 50);  /* one booking, fifty times in a row */
 	write_rows(fixture.pg, 2, 30, 1, 50); /* many, interleaved                 */
 	follow(outbox);
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_eq(told_count, 30 * 50);
-	expect_in_order(30, 50);
+	told_expect_in_order(30, 50);
+	outbox_close(outbox);
+}
+
+#ifdef SEATLINE_FAULT_POINTS
+/* A send that fails may leave any part of itself in the topic: so nothing of it may come after what
+ * is not there yet. */
+Test(outbox, sends_no_row_before_kafka_has_the_one_before_it)
+{
+	write_rows(fixture.pg, 1, 10, 1, 3);
+	const pid_t child = fork();
+	cr_assert_geq(child, 0);
+	if (child == 0) {
+		struct outbox *const outbox = start();
+		(void)setenv("FAULT_POINT", "projector_outbox_after_wave", 1);
+		int64_t wait_ms = 0;
+		while (outbox_turn(outbox, &wait_ms, &err) != ERR_INTERNAL)
+			; /* It is killed on the way. */
+		_exit(EXIT_FAILURE);
+	}
+
+	int status = 0;
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	told_read(topic, PARTITIONS);
+	cr_expect_eq(told_count, 10);
+	told_expect_in_order(10, 1);
+}
+#endif
+
+/* One that leads no longer, and does not know it yet. */
+Test(outbox, never_takes_its_position_back)
+{
+	struct outbox *const outbox = start();
+	write_rows(fixture.pg, 1, 1, 1, 1);
+	follow(outbox);
+	write_rows(fixture.pg, 1, 1, 2, 2);
+	(void)projector_fixture_sql(fixture.pg, "UPDATE outbox_progress SET xid = '1000000000'");
+
+	for (int64_t wait_ms = 0; metric("\nseatline_outbox_published_total ") < 2;)
+		cr_assert_eq(outbox_turn(outbox, &wait_ms, &err), ERR_OK, "%s", err.text);
+
+	cr_expect_str_eq(projector_fixture_sql(fixture.pg, "SELECT xid FROM outbox_progress"),
+			 "1000000000");
 	outbox_close(outbox);
 }
 
@@ -351,9 +308,9 @@ Test(outbox, goes_on_after_a_restart_where_it_was)
 	write_rows(fixture.pg, 1, 10, 2, 2);
 	outbox = start();
 	follow(outbox);
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_eq(told_count, 20, "%zu messages for 20 rows", told_count);
-	expect_in_order(10, 2);
+	told_expect_in_order(10, 2);
 	outbox_close(outbox);
 }
 
@@ -372,9 +329,9 @@ Test(outbox, repeats_itself_word_for_word_after_a_crash)
 
 	outbox = start();
 	follow(outbox);
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_eq(told_count, 50);
-	expect_in_order(10, 3);
+	told_expect_in_order(10, 3);
 	for (size_t i = 0; i < told_count; i++) {
 		int times = 0;
 		for (size_t k = 0; k < told_count; k++) {
@@ -401,7 +358,7 @@ Test(outbox, begins_anew_in_another_cluster)
 		       topic);
 	(void)projector_fixture_sql(fixture.pg, sql);
 	follow(outbox);
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_eq(told_count, 3);
 	cr_expect_str_eq(projector_fixture_sql(fixture.pg, "SELECT count(*) FROM outbox_progress"),
 			 "2");
@@ -448,9 +405,9 @@ Test(outbox, has_one_of_two_at_work_and_the_other_take_over)
 	outbox_stop(both[!first]);
 	cr_assert_eq(pthread_join(threads[!first], NULL), 0);
 	outbox_close(both[!first]);
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_eq(told_count, 90, "%zu messages for 90 rows", told_count);
-	expect_in_order(10, 9);
+	told_expect_in_order(10, 9);
 }
 
 Test(outbox, loses_nothing_when_its_sessions_are_ended_again_and_again)
@@ -482,9 +439,9 @@ Test(outbox, loses_nothing_when_its_sessions_are_ended_again_and_again)
 		cr_expect_null(failed);
 		outbox_close(both[i]);
 	}
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_geq(told_count, WRITERS * 60);
-	expect_in_order(WRITERS, 60);
+	told_expect_in_order(WRITERS, 60);
 }
 
 /* ---- Without Kafka ---- */
@@ -509,9 +466,9 @@ Test(outbox_outage, waits_for_its_topic)
 	cr_expect(strstr(err.text, topic), "%s", err.text);
 	kafka_topic_create(topic, PARTITIONS);
 	follow(outbox);
-	read_topic();
+	told_read(topic, PARTITIONS);
 	cr_expect_eq(told_count, 10);
-	expect_in_order(5, 2);
+	told_expect_in_order(5, 2);
 	outbox_close(outbox);
 	kafka_topic_delete(topic);
 }
@@ -532,8 +489,8 @@ Test(outbox_outage, waits_for_kafka)
 	expect_held_up(outbox);
 	tcp_proxy_set(proxy, TCP_PROXY_RELAY);
 	follow(outbox);
-	read_topic();
-	expect_in_order(5, 2);
+	told_read(topic, PARTITIONS);
+	told_expect_in_order(5, 2);
 	outbox_close(outbox);
 	tcp_proxy_close(proxy);
 	kafka_topic_delete(topic);
@@ -587,7 +544,7 @@ Test(outbox_outage, goes_on_with_a_topic_that_was_made_again)
 
 	kafka_topic_create(topic, PARTITIONS);
 	follow(outbox);
-	read_topic();
+	told_read(topic, PARTITIONS);
 	for (size_t i = 0; i < told_count; i++)
 		cr_expect_eq(told[i].version, 2);
 	cr_expect_geq(told_count, 5);

@@ -194,6 +194,43 @@ Test(store, never_takes_a_document_back)
 	store_free(store);
 }
 
+/* A projector that stood still writes what it read before another one went on. */
+Test(store, never_takes_a_booking_back)
+{
+	struct store *const store = store_new(fixture.mongo);
+	const struct log_row late[] = { row_of(0, ID("1"), 2, 5, SEAT_BOOKED, 1),
+					row_of(1, ID("1"), 3, 5, SEAT_BOOKED, 2) };
+
+	projector_fixture_insert(&fixture, "bookings",
+				 "{\"_id\":\"" ID("1") "\",\"version\":4,\"status\":\"cancelled\"}");
+	write_quietly(store, late, 1);
+	write_quietly(store, late, 2);
+	cr_expect_eq(bookings.stale, 1);
+	expect_one("bookings", "{\"version\":4,\"status\":\"cancelled\","
+			       "\"history.2\":{\"$exists\":false}}");
+	store_free(store);
+}
+
+/* What is written anew was read a moment before, too. */
+Test(store, never_takes_a_booking_back_by_writing_it_anew)
+{
+	struct store *const store = store_new(fixture.mongo);
+	projector_fixture_book(&fixture, "e", 0, 0);
+	char booking_id[sizeof(ID("1"))];
+	(void)snprintf(booking_id, sizeof(booking_id), "%s",
+		       projector_fixture_sql(fixture.pg, "SELECT booking_id FROM bookings"));
+	char doc[128];
+	(void)snprintf(doc, sizeof(doc), "{\"_id\":\"%s\",\"version\":4,\"status\":\"cancelled\"}",
+		       booking_id);
+	projector_fixture_insert(&fixture, "bookings", doc);
+	const struct log_row after_a_gap = row_of(0, booking_id, 6, 5, SEAT_BOOKED, 1);
+
+	write_quietly(store, &after_a_gap, 1);
+	cr_expect_eq(bookings.rewritten, 1);
+	expect_one("bookings", doc);
+	store_free(store);
+}
+
 Test(store, moves_a_booking_on_to_a_later_version)
 {
 	struct store *const store = store_new(fixture.mongo);
