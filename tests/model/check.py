@@ -165,12 +165,14 @@ class Search:
 
     @staticmethod
     def violation(said):
-        if "non-progress cycle" in said:
+        found = re.search(r"^pan:\d+: (.*)$", said, re.MULTILINE)
+        what = found.group(1) if found else said
+        if what.startswith("non-progress cycle"):
             return "P2_outcomes: there is a way never to come to an end"
-        if "invalid end state" in said:
+        if what.startswith("invalid end state"):
             return "P2_outcomes: lanes wait for each other for ever"
-        found = PROMISE.search(said)
-        return found.group(1) if found else said
+        found = PROMISE.search(what)
+        return found.group(1) if found else what
 
     def trail(self):
         _, said = run(["spin", "-t", "-T", *[f"-D{define}" for define in RUNS[self.name]],
