@@ -220,8 +220,8 @@ Test(store, never_takes_a_booking_back_by_writing_it_anew)
 	(void)snprintf(booking_id, sizeof(booking_id), "%s",
 		       projector_fixture_sql(fixture.pg, "SELECT booking_id FROM bookings"));
 	char doc[128];
-	(void)snprintf(doc, sizeof(doc), "{\"_id\":\"%s\",\"version\":4,\"status\":\"cancelled\"}",
-		       booking_id);
+	(void)snprintf(doc, sizeof(doc),
+		       "{\"_id\":\"%s\",\"version\":4,\"status\":\"cancelled\"}", booking_id);
 	projector_fixture_insert(&fixture, "bookings", doc);
 	const struct log_row after_a_gap = row_of(0, booking_id, 6, 5, SEAT_BOOKED, 1);
 
