@@ -4,13 +4,14 @@
 # throwaway servers of its own, tests, and leaves nothing running.
 #
 # usage: tests/run.sh [all]                     every suite but images
-#        tests/run.sh SUITE [ARGUMENT...]       style, build, unit, checker, fuzz, sanitized,
-#                                               integration, e2e, memory, threads, faults,
-#                                               browser or images
+#        tests/run.sh SUITE [ARGUMENT...]       style, build, unit, checker, model, fuzz,
+#                                               sanitized, integration, mutants, e2e, memory,
+#                                               threads, faults, browser or images
 # ARGUMENTs go to `meson test` or pytest: tests/run.sh e2e -k two_people
 #
 # faults by its name runs the campaigns at full length, for half an hour: their figures are in
-# .run/tests/faults. `all`, and faults --short, run each for some seconds.
+# .run/tests/faults. `all`, and faults --short, run each for some seconds. mutants by its name tries
+# all of them, `all` those that are quick.
 #
 # FUZZ_SECONDS=n   also lets libFuzzer look for new inputs, n seconds for each parser
 # TEST_PORT_BASE, TEST_GATEWAY_PORT   where the throwaway servers listen (28000, 28080)
@@ -26,7 +27,8 @@ results=$work/results
 venv=$top/.run/opt/venv
 readonly top work logs results venv
 readonly FAILURE_LINES_MAX=40
-readonly SUITES_ALL=(unit checker fuzz sanitized integration e2e memory threads faults browser)
+readonly SUITES_ALL=(unit checker model fuzz sanitized integration mutants e2e memory threads faults
+	browser)
 
 # shellcheck source=tests/lib/process.sh
 source "$top/tests/lib/process.sh"
@@ -40,6 +42,8 @@ source "$top/tests/lib/servers.sh"
 source "$top/tests/lib/style.sh"
 # shellcheck source=tests/lib/suites.sh
 source "$top/tests/lib/suites.sh"
+# shellcheck source=tests/lib/proofs.sh
+source "$top/tests/lib/proofs.sh"
 # shellcheck source=tests/lib/sanitizers.sh
 source "$top/tests/lib/sanitizers.sh"
 # shellcheck source=tests/images.sh
@@ -91,6 +95,7 @@ run_one() {
 	case $suite in
 	style | build | threads | images) "suite_$suite" "$@" || : ;;
 	faults) suite_build && suite_faults_full "$@" ;;
+	mutants) suite_mutants_full "$@" || : ;;
 	*) suite_build && "suite_$suite" "$@" ;;
 	esac
 }
@@ -98,8 +103,8 @@ run_one() {
 main() {
 	local suite=${1:-all}
 	case $suite in
-	all | style | build | unit | checker | fuzz | sanitized) ;;
-	integration | e2e | memory | threads | faults | browser | images) ;;
+	all | style | build | unit | checker | model | fuzz | sanitized) ;;
+	integration | mutants | e2e | memory | threads | faults | browser | images) ;;
 	-h | --help) usage && exit 0 ;;
 	*) usage >&2 && exit 64 ;;
 	esac
