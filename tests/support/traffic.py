@@ -18,6 +18,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+LATE_S = 1         # what was not sent for longer is no more: a stall is not followed by a flood
 ANSWER_S = 10      # for one answer; then there is none
 IDLE_S = 3         # a connection idle for longer is not used again: the gateway may be closing it
 RECENT = 400       # how far back a repeated key or a command looks
@@ -151,11 +152,14 @@ class Traffic:
         self.wishes = Wishes(settings)
         self.stopping = asyncio.Event()
         self.sent = 0
-        self.began = time.monotonic()
+        self.began = self.paced = time.monotonic()
 
     def _turn(self):
         """When the next request is due; None when there is none any more."""
-        due = self.began + self.sent / self.settings.rate
+        due = self.paced + self.sent / self.settings.rate
+        late = time.monotonic() - due - LATE_S
+        if late > 0:
+            self.paced, due = self.paced + late, due + late
         if (self.stopping.is_set() or self.sent >= self.settings.requests
                 or due - self.began >= self.settings.seconds):
             return None
