@@ -2,18 +2,19 @@
 
 #include <assert.h>
 
-#define QUICK_PARTS 4 /* quick: a quarter of slow */
-#define CUT_PARTS   3 /* too slow: a third less   */
+#define QUICK_PARTS 2 /* quick: half of slow          */
+#define CUT_PARTS   2 /* too slow: half of them less */
 
 void http_gate_init(struct http_gate *gate, int64_t least, int64_t most, int64_t slow_us)
 {
 	assert(gate && most > 0 && slow_us >= 0);
 
+	const int64_t first = least + HTTP_GATE_FIRST;
 	*gate = (struct http_gate){
 		.least = least < most ? least : most,
 		.most = most,
 		.slow_us = slow_us,
-		.limit = most,
+		.limit = first < most ? first : most,
 	};
 	const int failed = pthread_mutex_init(&gate->lock, NULL);
 	assert(!failed);

@@ -1,9 +1,10 @@
 /*
  * http_gate - how many handlers may run at once, learnt from how long they take.
  *
- * Shape    at first `most`. One that took longer than slow_us takes a third off the limit, once in
- *          slow_us, down to `least`; each that took less than a quarter of that while the limit was
- *          in use adds one. slow_us 0: everybody may enter.
+ * Shape    at first `least` and FIRST more, at most `most`: the peer may be slow from the start.
+ *          One that took longer than slow_us halves the limit, once in slow_us, down to `least`;
+ *          each that took less than half of that while the limit was in use adds one. slow_us 0:
+ *          everybody may enter.
  * Units    us of the monotonic clock.
  * Threads  any, but for init and done.
  */
@@ -14,6 +15,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#define HTTP_GATE_FIRST 56
 
 struct http_gate {
 	pthread_mutex_t lock;
