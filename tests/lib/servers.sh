@@ -77,7 +77,8 @@ strays() {
 		pid=${process#/proc/}
 		[ "$pid" -ne "$$" ] || continue
 		if grep -qzF -- "$state/" "$process/cmdline" ||
-			grep -qzxF -- "SEATLINE_STATE_DIR=$state" "$process/environ"; then
+			grep -qzxF -- "SEATLINE_STATE_DIR=$state" "$process/environ" ||
+			grep -qzF -- "SEATLINE_STATE_DIR=$state/" "$process/environ"; then
 			printf '%s\n' "$pid"
 		fi
 	done 2>/dev/null
@@ -117,7 +118,7 @@ leftovers_clear() {
 # A taken port is told with its owner before anything starts.
 ports_check() {
 	local offset wanted=" $GATEWAY_PORT " taken
-	for offset in 17 89 92 93 100 120 140 200 220 240 260 379 432; do
+	for offset in 17 89 92 93 94 95 96 100 120 140 200 220 240 260 300 379 432; do
 		wanted+="$((PORT_BASE + offset)) "
 	done
 	taken=$(ss -Hltnp | awk -v wanted="$wanted" '

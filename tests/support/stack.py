@@ -63,14 +63,17 @@ def read_pairs(path):
 
 
 class Stack:
-    """SEATLINE_STATE_DIR, _PORT_BASE, _GATEWAY_PORT and _BUILD_DIR say where, when they are set."""
+    """SEATLINE_STATE_DIR, _PORT_BASE, _GATEWAY_PORT and _BUILD_DIR say where, when they are set.
+    prefix: a command that takes start-services.sh as its arguments."""
 
-    def __init__(self):
+    def __init__(self, state=None, base=None, gateway_port=None, prefix=()):
         given = os.environ.get
-        state = given("SEATLINE_STATE_DIR") or tempfile.mkdtemp(prefix="seatline-test-")
+        state = (state or given("SEATLINE_STATE_DIR")
+                 or tempfile.mkdtemp(prefix="seatline-test-"))
         self.state = Path(state).resolve()
-        self.base = int(given("SEATLINE_PORT_BASE") or "28000")
-        self.gateway_port = int(given("SEATLINE_GATEWAY_PORT") or "28080")
+        self.base = base or int(given("SEATLINE_PORT_BASE") or "28000")
+        self.gateway_port = gateway_port or int(given("SEATLINE_GATEWAY_PORT") or "28080")
+        self.prefix = prefix
         self.build = Path(given("SEATLINE_BUILD_DIR") or ROOT / ".run" / "build-test").resolve()
         self.env = {
             **os.environ,
@@ -94,8 +97,9 @@ class Stack:
 
     def script(self, *arguments, within=UP_S):
         done = subprocess.run(
-            [ROOT / "start-services.sh", *arguments], env=self.env, cwd=ROOT, timeout=within,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [*self.prefix, ROOT / "start-services.sh", *arguments], env=self.env, cwd=ROOT,
+            timeout=within, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
         )
         assert done.returncode == 0, f"{done.args}: {done.returncode}\n{done.stdout}"
         return done.stdout
@@ -199,14 +203,6 @@ class Stack:
                 self[name].start()
         self.wait_ready(self.instances())
         wait_for(lambda: self.web.get("/healthz").status == 200, READY_S, "/healthz is 200")
-
-    def partitions_of(self, name):
-        """The topic's partitions that a worker has at the moment."""
-        group = self.kafka_admin.describe_consumer_groups(
-            [GROUP], request_timeout=5)[GROUP].result(10)
-        return [at.partition for member in group.members
-                if f"-{self[name].pid}-" in member.client_id
-                for at in member.assignment.topic_partitions]
 
     def wait_workers_own_all(self):
         """Until the running workers, and only they, share every partition of the topic."""

@@ -1,4 +1,4 @@
-"""PostgreSQL stops at once, over and over, while everybody books: what was accepted waits for it."""
+"""PostgreSQL stops at once, again and again, while everybody books: what was accepted waits."""
 
 import signal
 import time

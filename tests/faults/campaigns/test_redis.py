@@ -1,4 +1,4 @@
-"""Redis killed, flushed and slow while everybody books: it spares contention and carries nothing."""
+"""Redis killed, flushed, slow while everybody books: it spares contention and carries nothing."""
 
 import contextlib
 import threading
