@@ -1,6 +1,7 @@
 #include "source_kafka.h"
 
 #include "clock.h"
+#include "consumer_leave.h"
 #include "log.h"
 #include "log_position.h"
 #include "source_kafka_conf.h"
@@ -41,11 +42,11 @@ struct source_kafka {
 	size_t turn;          /* which partition is next to take from            */
 	uint64_t assignments; /* so far                                          */
 	bool misplaced;       /* librdkafka is to fetch from elsewhere: reassign */
+	bool abandoned;       /* librdkafka did not let go of it in time         */
 	int64_t housekeeping_at_ms;
 	atomic_bool up;
 	atomic_llong lag;
-	/* The batch that is out. */
-	rd_kafka_message_t **raw;
+	rd_kafka_message_t **raw; /* the batch that is out; and as messages */
 	struct source_message *messages;
 	size_t raw_count;
 	size_t batch_max;
@@ -136,8 +137,7 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event,
 		log_info("partitions_revoked", LOG_INT("count", (int64_t)source->partition_count));
 		report_offsets(source);
 		drop_partitions(source);
-		(void)rd_kafka_assign(rk,
-				      NULL); /* Fails only for a fatal error, which is logged. */
+		(void)rd_kafka_assign(rk, NULL); /* Fails only for a fatal, logged error. */
 		return;
 	}
 
@@ -576,9 +576,8 @@ void source_kafka_leave(struct source_kafka *source)
 		return;
 
 	release_raw(source, 0);
-	rd_kafka_queue_destroy(STEAL(source->events)); /* librdkafka wants it before the close. */
-	/* Calls rebalance, which reports the offsets; then leaves the group. */
-	(void)rd_kafka_consumer_close(source->rk);
+	rd_kafka_queue_destroy(STEAL(source->events));   /* librdkafka wants it before the close. */
+	source->abandoned = !consumer_leave(source->rk); /* Calls rebalance, too. */
 	drop_partitions(source);
 }
 
@@ -586,8 +585,9 @@ void source_kafka_close(struct source_kafka *source)
 {
 	if (!source)
 		return;
-
 	source_kafka_leave(source);
+	if (source->abandoned)
+		return; /* Until the process ends, which is soon. */
 	if (source->cluster_id)
 		rd_kafka_mem_free(source->rk, source->cluster_id);
 	if (source->rk)
