@@ -26,7 +26,7 @@ CONNECTIONS = 64
 LOAD_S_MAX = 900
 BEGIN_S = 20
 END_S = 30                      # for the last answers
-BETWEEN_FAULTS = 60             # requests at least, on average
+BETWEEN_FAULTS = 120            # requests at most, when there were enough already
 FULL_S_MAX = 240                # to send what is left of FULL_REQUESTS
 
 
@@ -71,15 +71,13 @@ class Campaign:
         return full if self.full else short
 
     def faults(self, full, short):
-        """Numbers the faults, and lets a random number of requests be answered before each: all
-        that are wanted before the last one, so that the load can end with it."""
+        """Numbers the faults, each at a random moment of its share of the requests that are wanted:
+        the last one after all of them, so that the load can end with it."""
         count = self.times(full, short)
-        several = max(self.requests // count, BETWEEN_FAULTS)
         for number in range(count):
-            more = self.choice.randint(1, 2 * several)
-            if number == count - 1:
-                more = max(more, self.requests - self.answered())
-            self.wait_answered(more, FULL_S_MAX)
+            share = number + (self.choice.random() if number < count - 1 else 1)
+            more = int(self.requests * share / count) - self.answered()
+            self.wait_answered(max(more, self.choice.randint(1, BETWEEN_FAULTS)), FULL_S_MAX)
             yield number
 
     # --- the load --------------------------------------------------------------------------
