@@ -460,17 +460,17 @@ static bool judge_expectation(struct http_exchange *x)
 }
 
 /*
- * An empty line before the request line makes civetweb look for the body right after it, that is,
- * in the request line, whose words now end in NULs. A shorter piece of it does no harm: what
- * follows is no request either.
+ * Empty lines before the request line make civetweb look for the body right after the first two,
+ * that is, in what is left of them and in the request line, whose words now end in NULs. A body of
+ * blanks, or of the beginning of a method, is no JSON, so nobody who means it is refused.
  */
 static bool is_head_again(const struct http_request *request)
 {
-	const size_t blanks = strspn(request->body, " \t\r\n");
+	const size_t blanks = strspn(request->body, " \t\r\n\v\f");
+	const size_t left = request->body_len - blanks;
 	const size_t word = strlen(request->method) + 1;
 
-	return request->body_len - blanks >= word &&
-	       memcmp(request->body + blanks, request->method, word) == 0;
+	return memcmp(request->body + blanks, request->method, left < word ? left : word) == 0;
 }
 
 /*

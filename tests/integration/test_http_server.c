@@ -76,6 +76,12 @@ Test(http_server, refuses_what_two_parsers_may_frame_differently)
 		{ POST "Transfer-Encoding: xchunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n" NEXT, 400 },
 		{ POST "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" NEXT, 400 },
 		{ POST "transfer-encoding: gzip\r\n\r\n0\r\n\r\n" NEXT, 400 },
+		{ "\r\n\r\nPOST /echo/a HTTP/1.1\r\nHost: x\r\n"
+		  "Content-Length: 3\r\n\r\nabc" NEXT,
+		  400 },
+		{ "\r\n\r\n\v\fPOST /echo/a HTTP/1.1\r\nHost: x\r\n"
+		  "Content-Length: 2\r\n\r\nab" NEXT,
+		  400 },
 		{ "\r\n\r\nPOST /echo/a HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\n" NEXT
 		  "                                                            ",
 		  400 },
