@@ -381,7 +381,7 @@ static mongoc_cursor_t *cursor_over(const struct documents *documents)
 	REQUIRE(BSON_APPEND_UTF8(&cursor, "ns", "seatline.events"));
 	REQUIRE(BSON_APPEND_ARRAY_BEGIN(&cursor, "firstBatch", &batch));
 	for (size_t i = 0; i < documents->count; i++) {
-		char index[16];
+		char index[24];
 		(void)snprintf(index, sizeof(index), "%zu", i);
 		REQUIRE(BSON_APPEND_DOCUMENT(&batch, index, documents->items[i]));
 	}
