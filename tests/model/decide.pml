@@ -154,7 +154,7 @@ inline act(t, what)
 {
 	if
 	:: tx[t].state[b] == NEVER -> change_booking(t, b, REJECTED, 0) /* booking_not_found */
-	:: HAS_LAPSED(t, b) -> lapse(t, b)                              /* hold_expired      */
+	:: HAS_LAPSED(t, b) -> lapse(t, b); verdict = REFUSED           /* hold_expired      */
 	:: else -> act_on_known(t, what)
 	fi
 }

@@ -122,20 +122,24 @@ static void print_seat(const struct state *state, int which)
 	printf(" %d,%d", owner, (int)(seat->hold_expires_ms / SECOND_MS));
 }
 
-/* Rows of the log: whether the command has one, and which holds have one for their end (bits). */
+/* Rows of the log: whether the command has one, what came of it, and which holds have one for their
+ * end (bits). */
 static void print_rows(const struct journal *journal)
 {
 	int rows = 0;
+	int result = RESULT_DONE;
 	unsigned ended = 0;
 
 	for (size_t i = 0; i < journal->count; i++) {
 		const struct transition *const row = &journal->items[i];
 		rows += row->command != NULL;
+		if (row->command)
+			result = (int)row->result;
 		for (unsigned k = 0; k < BOOKINGS && !row->command; k++)
 			if (strcmp(row->booking->booking_id, booking_ids[k]) == 0)
 				ended |= 1u << k;
 	}
-	printf(" rows %d ended %u\n", rows, ended);
+	printf(" rows %d result %d ended %u\n", rows, result, ended);
 }
 
 static void try(int what, struct standing mine, struct standing others, bool was_done)

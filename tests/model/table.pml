@@ -26,17 +26,20 @@ inline try(doing, mine, my_end, others, other_end, was_done)
 			tx[0].seat_until[n] = (mine == HELD -> my_end : (others == HELD -> other_end : 0))
 		}
 		kind[0] = doing;
+		verdict = 0;
 		decide(0, 0);
-		printf("%d %d,%d %d,%d %d: %d,%d %d,%d seats %d,%d %d,%d rows %d ended %d\n",
+		result = (doing <= HOLD -> 0 : (verdict == UNCHANGED -> 1 : (verdict == REFUSED -> 2 : 0)));
+		printf("%d %d,%d %d,%d %d: %d,%d %d,%d seats %d,%d %d,%d rows %d result %d ended %d\n",
 		       doing, mine, my_end, others, other_end, was_done,
 		       tx[0].state[0], (tx[0].state[0] == HELD -> tx[0].until[0] : 0),
 		       tx[0].state[1], (tx[0].state[1] == HELD -> tx[0].until[1] : 0),
 		       tx[0].owner[0], tx[0].seat_until[0], tx[0].owner[1], tx[0].seat_until[1],
-		       tx[0].rows, tx[0].lapsed)
+		       tx[0].rows, result, tx[0].lapsed)
 	}
 }
 
 byte act_kind;
+byte result; /* 0 done, 1 unchanged, 2 refused */
 byte before;
 byte repeated;
 
