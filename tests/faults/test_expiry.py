@@ -22,13 +22,8 @@ def seat_statuses(stack, event):
 @pytest.fixture
 def unswept(stack):
     """Workers that never look for holds that have run out by themselves."""
-    names = stack.instances("worker")
-    stack.stop(names)
-    for name in names:
-        stack[name].start(SWEEP_MS="0")
-    stack.wait_workers_own_all()
-    yield stack
-    stack.restart(names)
+    with stack.changed(dict.fromkeys(stack.instances("worker"), {"SWEEP_MS": "0"})):
+        yield stack
 
 
 def lapsed(stack, event, seats, user):

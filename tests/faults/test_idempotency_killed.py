@@ -12,21 +12,14 @@ from support.insist import INSIST_S, insist
 REPLAYS = 5
 KEYS, ROUNDS = 8, 5
 SETTLED_S = 20
-SESSION = {"KAFKA_SESSION_TIMEOUT_MS": "2000"}  # of workers, whose death is then soon noticed
+SESSION = {"KAFKA_SESSION_TIMEOUT_MS": "2000"}
 
 
 @pytest.fixture
 def mortal(stack):
     """Workers whose death is soon noticed."""
-    workers = stack.instances("worker")
-    stack.stop(workers)
-    for name in workers:
-        stack[name].start(**SESSION)
-    stack.wait_workers_own_all()
-    yield stack
-    for name in workers:
-        stack[name].stop()
-        stack[name].start()
+    with stack.changed(dict.fromkeys(stack.instances("worker"), SESSION)):
+        yield stack
 
 
 class Story:
@@ -65,8 +58,8 @@ def test_keys_replayed_while_a_write_api_and_a_worker_are_killed_are_one_booking
                    for program in ("write-api", "worker")]
         for victim in victims:
             victim.kill()
-        victims[0].start()
-        victims[1].start(**SESSION)
+        for victim in victims:
+            victim.start()
         teller.join(3 * INSIST_S)
         assert len(told) == KEYS * REPLAYS
         for number, story in enumerate(these):

@@ -95,22 +95,6 @@ def test_without_kafka_the_map_goes_on_and_the_telling_catches_up(stack, how):
     assert pids == [projector.pid for projector in projectors], "nothing was restarted"
 
 
-def test_kafka_killed_under_load_leaves_nothing_untold(stack):
-    event = stack.create_event(SEATS)
-    told = BookingEvents(stack)
-    ids = stack.each(lambda n: stack.booked_id(event, f"S{n}"), range(1, SEATS + 1))
-    commands = [stack.command(b, "confirm") for b in ids]
-    assert {c.status for c in commands} == {202}
-    stack["kafka"].kill()
-    stack.start_server("kafka")
-    wait_for(lambda: stack.pg_value(
-        "SELECT count(*) FROM booking_log WHERE booking_id = ANY(%s::uuid[])",
-        ids) == 2 * SEATS, 30, "all commands are decided")
-    events = told.wait(ids)
-    assert assert_in_order(events) == dict.fromkeys(ids, 2)
-    assert_repeated_word_for_word(events)
-
-
 @pytest.mark.parametrize("how", ["stopped", "hanging"])
 def test_without_mongodb_the_telling_goes_on(stack, how):
     event = stack.create_event(SEATS)
