@@ -9,16 +9,12 @@ readonly SANITIZERS_S_MAX=420  # for one suite, whatever goes wrong in it
 
 # As much code as possible in a minute: each kind of request, answer, message and outcome.
 readonly MEMORY_TESTS=(
-	e2e/test_booking.py e2e/test_bad_commands.py e2e/test_life.py e2e/test_lists.py
-	e2e/test_live.py e2e/test_layout.py e2e/test_reading.py e2e/test_booking_events.py
-	e2e/test_dialects.py faults/test_redelivery.py faults/test_postgresql.py
+	e2e/test_booking.py e2e/test_life.py e2e/test_lists.py e2e/test_live.py
+	e2e/test_layout.py e2e/test_reading.py e2e/test_booking_events.py e2e/test_dialects.py
 )
 
-# Whatever makes threads meet: crowds, waiters, servers that go and come.
-readonly THREADS_TESTS=(
-	e2e/test_rush.py e2e/test_waiting.py e2e/test_live.py e2e/test_booking_events.py
-	faults/test_redis.py faults/test_postgresql.py faults/test_mongodb.py
-)
+# Whatever makes threads meet and is not timed: the campaign in sanitizers/ does most of it.
+readonly THREADS_TESTS=(e2e/test_live.py e2e/test_booking_events.py)
 
 # suite_memory [PYTEST ARGUMENT...]: other tests instead.
 suite_memory() {
