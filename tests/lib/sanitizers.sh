@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 #
-# sanitizers - the four programs built with a sanitizer, in the whole system: parts of e2e and
-# faults, and at the end everybody is told to stop. What a sanitizer reports is a failed test.
+# sanitizers - the four programs built with a sanitizer, in the whole system: parts of e2e, then a
+# campaign of faults. What a sanitizer reports is a failed test.
 
 readonly BUILD_THREADS=$top/.run/build-threads
 readonly REPORTS=$work/reports
