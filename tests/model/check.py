@@ -58,7 +58,7 @@ TRAIL_LINES_MAX = 80
 # What pan says when it did not look everywhere.
 UNFINISHED = ("max search depth too small", "out of memory", "Search not completed",
               "VECTORSZ", "max memory")
-PROMISE = re.compile(r"assertion violated [!(]*(\w+)")
+PROMISE = re.compile(r"assertion violated\s+[!(]*(\w+)")
 
 
 class Failed(Exception):
