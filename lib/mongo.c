@@ -148,7 +148,9 @@ static bool server_code_is_transient(uint32_t code)
 		175,   /* QueryPlanKilled                 */
 		189,   /* PrimarySteppedDown              */
 		202,   /* NetworkInterfaceExceededTimeLimit */
+		225,   /* TransactionTooOld               */
 		237,   /* CursorKilled                    */
+		251,   /* NoSuchTransaction               */
 		262,   /* ExceededTimeLimit               */
 		279,   /* ClientDisconnect                */
 		286,   /* ChangeStreamHistoryLost         */

@@ -4,6 +4,10 @@
 
 #include <assert.h>
 
+DEFINE_CLEANUP(mongoc_client_session_t *, mongoc_client_session_destroy)
+DEFINE_CLEANUP(mongoc_transaction_opt_t *, mongoc_transaction_opts_destroy)
+DEFINE_CLEANUP(mongoc_read_concern_t *, mongoc_read_concern_destroy)
+
 void bulk_open(struct bulk *bulk, struct mongo *mongo, const char *collection)
 {
 	_cleanup_(bson_destroyp) bson_t *opts = BCON_NEW("ordered", BCON_BOOL(false));
@@ -127,4 +131,81 @@ err_code bulk_run(struct bulk *bulk, const char *doing, struct bulk_result *ret,
 	const err_code code = mongo_err(&error, doing, err);
 	return code == ERR_CONFLICT ? err_set(err, ERR_UNAVAILABLE, "%s: partly written", doing)
 				    : code;
+}
+
+/* ---- In a transaction ---- */
+
+/* What is read and written shows one moment: whoever writes the same documents later makes this
+ * transaction fail, and whoever did so before has moved the guard, too. */
+static err_code begin(mongoc_client_session_t *session, struct err *err)
+{
+	_cleanup_(mongoc_transaction_opts_destroyp) mongoc_transaction_opt_t *opts =
+		mongoc_transaction_opts_new();
+	_cleanup_(mongoc_read_concern_destroyp) mongoc_read_concern_t *read =
+		mongoc_read_concern_new();
+	_cleanup_(mongoc_write_concern_destroyp) mongoc_write_concern_t *write = durable_concern();
+	bson_error_t error;
+
+	(void)mongoc_read_concern_set_level(read, MONGOC_READ_CONCERN_LEVEL_SNAPSHOT);
+	mongoc_transaction_opts_set_read_concern(opts, read);
+	mongoc_transaction_opts_set_write_concern(opts, write);
+	if (!mongoc_client_session_start_transaction(session, opts, &error))
+		return mongo_err(&error, "begin a transaction", err);
+	return ERR_OK;
+}
+
+static err_code check_guard(const struct bulk *bulk, const mongoc_client_session_t *session,
+			    const char *collection, const bson_t *guard, struct err *err)
+{
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *guards =
+		mongo_collection(&bulk->client, collection);
+	_cleanup_(bson_destroyp) bson_t *opts = bson_new();
+	const bson_t *doc = NULL;
+	bson_error_t error;
+
+	if (!mongoc_client_session_append(session, opts, &error))
+		return mongo_err(&error, "read in a transaction", err);
+	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
+		mongoc_collection_find_with_opts(guards, guard, opts, NULL);
+	if (mongoc_cursor_next(cursor, &doc))
+		return ERR_OK;
+	if (mongoc_cursor_error(cursor, &error))
+		return mongo_err(&error, "read a guard", err);
+	return err_set(err, ERR_CONFLICT, "another projector's term has begun");
+}
+
+static err_code run_and_commit(struct bulk *bulk, mongoc_client_session_t *session,
+			       const char *doing, struct bulk_result *ret, struct err *err)
+{
+	bson_error_t error;
+
+	mongoc_bulk_operation_set_client_session(bulk->operations, session);
+	const err_code code = bulk_run(bulk, doing, ret, err);
+	if (code != ERR_OK)
+		return code;
+	if (!mongoc_client_session_commit_transaction(session, NULL, &error))
+		return mongo_err(&error, doing, err);
+	return ERR_OK;
+}
+
+err_code bulk_run_guarded(struct bulk *bulk, const char *collection, const bson_t *guard,
+			  const char *doing, struct bulk_result *ret, struct err *err)
+{
+	bson_error_t error;
+
+	*ret = (struct bulk_result){ 0 };
+	if (bulk->count == 0)
+		return ERR_OK;
+	/* Its end aborts what was not committed. */
+	_cleanup_(mongoc_client_session_destroyp) mongoc_client_session_t *session =
+		mongoc_client_start_session(bulk->client.client, NULL, &error);
+	if (!session)
+		return mongo_err(&error, "begin a session", err);
+
+	err_code code = begin(session, err);
+	if (code == ERR_OK)
+		code = check_guard(bulk, session, collection, guard, err);
+	if (code == ERR_OK)
+		code = run_and_commit(bulk, session, doing, ret, err);
+	return code;
 }

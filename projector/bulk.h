@@ -38,3 +38,11 @@ err_code bulk_delete(struct bulk *bulk, const bson_t *filter, struct err *err) _
 /* Nothing to do is fine. Once. */
 err_code bulk_run(struct bulk *bulk, const char *doing, struct bulk_result *ret,
                   struct err *err) _must_check_;
+
+/*
+ * The same in one transaction, which is all of it or nothing, and only while the collection has a
+ * document that the guard matches. ERR_CONFLICT: it has none, and nothing was written.
+ */
+err_code bulk_run_guarded(struct bulk *bulk, const char *collection, const bson_t *guard,
+			  const char *doing, struct bulk_result *ret,
+			  struct err *err) _must_check_;

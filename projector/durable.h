@@ -12,5 +12,7 @@
 
 DEFINE_CLEANUP(mongoc_write_concern_t *, mongoc_write_concern_destroy)
 
+/* The caller's. */
+mongoc_write_concern_t *durable_concern(void);
 /* Like mongo_collection, for durable writes. */
 mongoc_collection_t *durable_collection(const struct mongo_client *client, const char *name);

@@ -14,8 +14,8 @@
 #define BULK_SMALL_MAX  1000
 
 /*
- * One collection being replaced in the order of its ids: each bulk writes a run of documents and
- * deletes what lies between them.
+ * One collection being replaced in the order of its ids: each bulk writes a run of documents, and
+ * then what lies between them is deleted.
  */
 struct rewrite {
 	const struct rebuild *rebuild;
@@ -53,6 +53,71 @@ static void rewrite_init(struct rewrite *rewrite, const struct rebuild *rebuild,
 	begin_bulk(rewrite);
 }
 
+/* A rebuild that another one followed must not write any more: what it read is old, and it does
+ * not look at versions. */
+static err_code run(const struct rewrite *rewrite, struct bulk *bulk, struct bulk_result *ret,
+		    struct err *err)
+{
+	_cleanup_(bson_destroyp) bson_t *guard = state_guard(rewrite->rebuild->term);
+
+	return bulk_run_guarded(bulk, DOCUMENTS_STATE, guard, "rebuild", ret, err);
+}
+
+/* Some documents that match, at most BULK_SMALL_MAX, as a filter of their ids. */
+static err_code find_some(const struct rewrite *rewrite, const bson_t *filter, bson_t **ret_some,
+			  uint32_t *ret_count, struct err *err)
+{
+	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
+	mongo_client_take(rewrite->rebuild->mongo, &client);
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *docs =
+		mongo_collection(&client, rewrite->collection);
+	_cleanup_(bson_destroyp) bson_t *opts = BCON_NEW("projection", "{", "_id", BCON_INT32(1),
+							 "}", "limit", BCON_INT64(BULK_SMALL_MAX));
+	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
+		mongoc_collection_find_with_opts(docs, filter, opts, NULL);
+	_cleanup_(bson_destroyp) bson_t *ids = bson_new();
+	const bson_t *doc = NULL;
+	bson_error_t error;
+	bson_iter_t id;
+	uint32_t count = 0;
+
+	while (mongoc_cursor_next(cursor, &doc)) {
+		char buf[16];
+		const char *key = NULL;
+		if (!bson_iter_init_find(&id, doc, "_id"))
+			continue;
+		bson_uint32_to_string(count++, &key, buf, sizeof(buf));
+		bson_append_iter(ids, key, -1, &id);
+	}
+	if (mongoc_cursor_error(cursor, &error))
+		return mongo_err(&error, "find what is to be deleted", err);
+	*ret_some = BCON_NEW("_id", "{", "$in", BCON_ARRAY(ids), "}");
+	*ret_count = count;
+	return ERR_OK;
+}
+
+/* In transactions of a bounded size. */
+static err_code delete_all(struct rewrite *rewrite, const bson_t *filter, struct err *err)
+{
+	for (;;) {
+		_cleanup_(bson_destroyp) bson_t *some = NULL;
+		_cleanup_(bulk_done) struct bulk bulk = { 0 };
+		struct bulk_result written;
+		uint32_t count = 0;
+
+		err_code code = find_some(rewrite, filter, &some, &count, err);
+		if (code != ERR_OK || count == 0)
+			return code;
+		bulk_open(&bulk, rewrite->rebuild->mongo, rewrite->collection);
+		code = bulk_delete(&bulk, some, err);
+		if (code == ERR_OK)
+			code = run(rewrite, &bulk, &written, err);
+		if (code != ERR_OK)
+			return code;
+		rewrite->deleted += written.deleted;
+	}
+}
+
 /* Ids above `after` and, unless it is the end, up to `last`, but none that was just written. */
 static err_code delete_between(struct rewrite *rewrite, bool is_end, struct err *err)
 {
@@ -67,7 +132,7 @@ static err_code delete_between(struct rewrite *rewrite, bool is_end, struct err 
 		BSON_APPEND_UTF8(&range, "$lte", rewrite->last);
 	BSON_APPEND_ARRAY(&range, "$nin", rewrite->ids);
 	bson_append_document_end(filter, &range);
-	return bulk_delete(&rewrite->bulk, filter, err);
+	return delete_all(rewrite, filter, err);
 }
 
 static err_code flush(struct rewrite *rewrite, bool is_end, struct err *err)
@@ -77,14 +142,13 @@ static err_code flush(struct rewrite *rewrite, bool is_end, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "stopped while rebuilding");
 
 	struct bulk_result written;
-	err_code code = delete_between(rewrite, is_end, err);
+	err_code code = run(rewrite, &rewrite->bulk, &written, err);
 	if (code == ERR_OK)
-		code = bulk_run(&rewrite->bulk, "rebuild", &written, err);
+		code = delete_between(rewrite, is_end, err);
 	if (code != ERR_OK)
 		return code;
 
 	rewrite->written += rewrite->count;
-	rewrite->deleted += written.deleted;
 	if (rewrite->count > 0) {
 		rewrite->is_first = false;
 		memcpy(rewrite->after, rewrite->last, sizeof(rewrite->after));
@@ -118,7 +182,7 @@ static err_code rewrite_end(struct rewrite *rewrite, struct err *err)
 	_cleanup_(bson_destroyp) bson_t *strange =
 		BCON_NEW("_id", "{", "$not", "{", "$type", BCON_UTF8("string"), "}", "}");
 
-	err_code code = bulk_delete(&rewrite->bulk, strange, err);
+	err_code code = delete_all(rewrite, strange, err);
 	if (code == ERR_OK)
 		code = flush(rewrite, true, err);
 	return code;

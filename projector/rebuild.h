@@ -6,6 +6,9 @@
  * read again from the oldest transaction that was running at that moment.
  * Only the holder of the leader's lock and of the present term may rebuild. Cut short, it is begun
  * again by the next projector: the state says so until the end.
+ *
+ * Each bulk is a transaction that holds only while the term is the present one: a rebuild that was
+ * held up, and followed by another, writes and deletes nothing more.
  */
 #pragma once
 

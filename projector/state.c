@@ -97,11 +97,15 @@ err_code state_begin_term(struct mongo *mongo, struct read_model_state *ret, str
 	return code;
 }
 
+bson_t *state_guard(int64_t term)
+{
+	return BCON_NEW("_id", BCON_UTF8(STATE_ID), "term", BCON_INT64(term));
+}
+
 static err_code set(mongoc_collection_t *states, int64_t term, const bson_t *fields,
 		    struct err *err)
 {
-	_cleanup_(bson_destroyp) bson_t *filter =
-		BCON_NEW("_id", BCON_UTF8(STATE_ID), "term", BCON_INT64(term));
+	_cleanup_(bson_destroyp) bson_t *filter = state_guard(term);
 	_cleanup_(bson_destroyp) bson_t *update = BCON_NEW("$set", BCON_DOCUMENT(fields));
 	bson_t reply;
 	bson_error_t error;

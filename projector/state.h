@@ -30,6 +30,9 @@ err_code state_read(struct mongo *mongo, struct read_model_state *ret,
 err_code state_begin_term(struct mongo *mongo, struct read_model_state *ret,
                           struct err *err) _must_check_;
 
+/* Matches the state while the term is the present one; the caller's. */
+bson_t *state_guard(int64_t term);
+
 err_code state_begin_rebuild(struct mongo *mongo, int64_t term, struct err *err) _must_check_;
 err_code state_end_rebuild(struct mongo *mongo, int64_t term, const char *ledger_id,
                            const struct log_position *position, struct err *err) _must_check_;

@@ -1,5 +1,6 @@
 /* --rebuild and --verify on real servers. */
 #include "projector_fixture.h"
+#include "state.h"
 #include "verify.h"
 
 #include <stdlib.h>
@@ -252,6 +253,38 @@ Test(rebuild, takes_the_lead_from_a_running_projector_which_then_goes_on)
 	cr_expect(projector_is_active(running));
 	projector_fixture_expect_equal(&fixture);
 	projector_close(running);
+}
+
+/* Asked between what a rebuild has read and what it writes of it. */
+static bool begin_another_term(void *ctx)
+{
+	struct read_model_state state;
+	(void)ctx;
+
+	cr_assert_eq(state_begin_term(fixture.mongo, &state, &err), ERR_OK, "%s", err.text);
+	return false;
+}
+
+Test(rebuild, writes_and_deletes_nothing_after_another_term_has_begun)
+{
+	struct read_model_state state;
+	struct rebuild_result result;
+
+	cr_assert_eq(state_begin_term(fixture.mongo, &state, &err), ERR_OK, "%s", err.text);
+	const struct rebuild late = { .pg = fixture.pg,
+				      .mongo = fixture.mongo,
+				      .term = state.term,
+				      .should_stop = begin_another_term };
+	projector_fixture_update(&fixture, "seat_maps", "{\"_id\":\"e/0000\"}",
+				 "{\"$set\":{\"seats.0.user_id\":\"newer\"}}");
+	projector_fixture_delete(&fixture, "seat_maps", "{\"_id\":\"e-2/0000\"}");
+	projector_fixture_insert(&fixture, "seat_maps", "{\"_id\":\"d/0000\"}");
+	cr_expect_eq(rebuild_run(&late, &result, &err), ERR_CONFLICT);
+	cr_expect_eq(projector_fixture_count(&fixture, "seat_maps",
+					     "{\"seats.0.user_id\":\"newer\"}"),
+		     1);
+	cr_expect_eq(projector_fixture_count(&fixture, "seat_maps", "{\"_id\":\"e-2/0000\"}"), 0);
+	cr_expect_eq(projector_fixture_count(&fixture, "seat_maps", "{\"_id\":\"d/0000\"}"), 1);
 }
 
 Test(rebuild, sees_again_what_was_running_when_it_began)

@@ -33,6 +33,8 @@ bool buyers_are_done(void);
 
 /* nemesis.c: all that goes wrong, until it stops. */
 void nemesis_begin(void);
+/* Called where a program talks to a server: just here it may be frozen, or crash. */
+void nemesis_strike(int of_10000);
 /* When it stopped; 0: it goes on. */
 int64_t nemesis_stopped_ms(void);
 bool nemesis_is_over(void); /* and all is well again */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAUSE_US_MAX 60000
+#define PAUSE_US_MAX 130000
 #define RECENT       12
 #define SENT_MAX     TOPIC_MESSAGES_MAX
 
@@ -82,6 +82,8 @@ static struct command request(int booking, int user, int event)
 
 static int some_event(void)
 {
+	if (world.is_mixed && !one_in(4))
+		return 0;
 	return (int)below(one_in(16) ? WORLD_EVENTS + 1 : one_in(3) ? WORLD_EVENTS : 2);
 }
 
@@ -163,8 +165,26 @@ static void send_again(void)
 	send_command(&command);
 }
 
+/* One key for two events at once, which two partitions may decide about. */
+static void send_key_twice(void)
+{
+	const int user = (int)below(WORLD_USERS);
+	const int key = buyers.key_count++;
+
+	for (int event = 0; event < 2; event++) {
+		struct command command =
+			request(new_booking(user, event_partition(event)), user, event);
+		model_set_id(command.idempotency_key.text, key);
+		send_command(&command);
+	}
+}
+
 static void send_something(void)
 {
+	if (one_in(16)) {
+		send_key_twice();
+		return;
+	}
 	if (one_in(20)) {
 		topic_append((int)below(world.partitions), NULL);
 		return;
@@ -182,7 +202,7 @@ static void buy(void *ctx)
 	(void)ctx;
 	for (int i = 0; i < world.messages && !scheduler_is_dying(); i++) {
 		/* Now and then many at once. */
-		if (!one_in(3))
+		if (one_in(world.is_mixed ? 4 : 2) || one_in(3))
 			scheduler_sleep_us(below(PAUSE_US_MAX));
 		send_something();
 	}

@@ -19,6 +19,8 @@ static struct {
 	struct model_rules rules[MODEL_EVENTS];
 	struct log_reader *reader;
 	int64_t settled[WORLD_PARTITIONS_MAX];
+	int64_t most_settled[WORLD_PARTITIONS_MAX]; /* however often it was set back */
+	uint64_t last_xid[WORLD_PARTITIONS_MAX];
 } checker;
 
 static int64_t or_else(int64_t value, int64_t otherwise)
@@ -52,6 +54,13 @@ void checker_end(void)
 void checker_rewound(int partition, int64_t to)
 {
 	checker.settled[partition] = to;
+}
+
+void checker_reported(int partition, int64_t next_offset)
+{
+	if (next_offset > checker.most_settled[partition])
+		violate("partition %d is reported settled up to %ld, and is up to %ld", partition,
+			(long)next_offset, (long)checker.most_settled[partition]);
 }
 
 /* ---- Rows as the reader knows them ---- */
@@ -209,6 +218,10 @@ void checker_committed(const struct pending *pending, uint64_t xid)
 	if (from != checker.settled[partition])
 		violate("partition %d goes on at %ld, and was settled up to %ld", partition,
 			(long)from, (long)checker.settled[partition]);
+	if (xid <= checker.last_xid[partition])
+		violate("partition %d: transaction %lu decides after %lu", partition,
+			(unsigned long)xid, (unsigned long)checker.last_xid[partition]);
+	checker.last_xid[partition] = xid;
 	for (int i = 0; i < pending->log_count; i++)
 		if (pending->log[i].decided_ms != now_ms)
 			violate("booking %d was decided at %ld, by a transaction of %ld",
@@ -224,6 +237,8 @@ void checker_committed(const struct pending *pending, uint64_t xid)
 	else if (next < pending->log_count)
 		take(NULL, &pending->log[next], pending->log_count - next, now_ms);
 	checker.settled[partition] = to;
+	if (checker.most_settled[partition] < to)
+		checker.most_settled[partition] = to;
 }
 
 /* ---- At rest ---- */

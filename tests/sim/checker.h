@@ -20,6 +20,9 @@ void checker_committed(const struct pending *pending, uint64_t xid);
 /* An operator set a partition's progress back. */
 void checker_rewound(int partition, int64_t to);
 
+/* A lane says that all before is settled. */
+void checker_reported(int partition, int64_t next_offset);
+
 /* NULL: all messages are settled, and their outcomes are in the documents; otherwise what is
  * missing. */
 const char *checker_awaits(void);

@@ -2,6 +2,7 @@
 #include "actors.h"
 #include "lane.h"
 #include "ledger_pg.h"
+#include "postgres.h"
 #include "scheduler.h"
 #include "seat_lock_redis.h"
 #include "topic.h"
@@ -178,6 +179,8 @@ void lanes_freeze_some(void)
 	trace("lane %d is frozen for %ld ms", (int)(hand - hands), (long)us / 1000);
 	world_count(frozen);
 	task_freeze(hand->task, us);
+	if (one_in(4))
+		postgres_kill_of(task_name(hand->task));
 }
 
 void lanes_revive(bool all)

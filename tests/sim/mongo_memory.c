@@ -1,5 +1,6 @@
 #include "mongo_memory.h"
 
+#include "actors.h"
 #include "bson_match.h"
 #include "bulk.h"
 #include "documents.h"
@@ -245,6 +246,7 @@ err_code bulk_delete(struct bulk *bulk, const bson_t *filter, struct err *err)
 /* The server is asked, and may be away, or break off at any time. */
 static err_code reach(struct err *err)
 {
+	nemesis_strike(4 * world.strikes);
 	scheduler_yield();
 	if (!scheduler_is_dying() && !world.mongo_down && !fails(world.mongo_faults))
 		return ERR_OK;
@@ -283,6 +285,28 @@ err_code bulk_run(struct bulk *bulk, const char *doing, struct bulk_result *ret,
 	trace("%s: %d written, %ld matched, %ld inserted", doing, bulk->operations->count,
 	      (long)ret->matched, (long)ret->inserted);
 	count_stale(bulk, ret);
+	return reach(err);
+}
+
+/* A transaction: nobody comes between, and a failure leaves nothing, or everything. */
+err_code bulk_run_guarded(struct bulk *bulk, const char *collection, const bson_t *guard,
+			  const char *doing, struct bulk_result *ret, struct err *err)
+{
+	struct _mongoc_collection_t *const guards = collection_of(collection);
+
+	*ret = (struct bulk_result){ 0 };
+	if (bulk->count == 0)
+		return ERR_OK;
+	const err_code code = reach(err);
+	if (code != ERR_OK)
+		return code;
+	if (find_match(guards, guard) == guards->count) {
+		world_count(rebuilds_stale);
+		return err_set(err, ERR_CONFLICT, "another projector's term has begun");
+	}
+	for (int i = 0; i < bulk->operations->count; i++)
+		write_one(bulk->collection, &bulk->operations->items[i], ret);
+	trace("%s: %d written", doing, bulk->operations->count);
 	return reach(err);
 }
 

@@ -6,8 +6,11 @@
 #include "topic.h"
 #include "world.h"
 
+#include <string.h>
+
 #define PAUSE_US_MAX  120000
 #define OUTAGE_US_MAX 800000
+#define STRIKE_US_MAX 3000000
 #define AFTER_US_MAX  500000 /* that it goes on when the buyers are done */
 
 static struct {
@@ -101,6 +104,28 @@ static void break_something(void)
 		break_server();
 		break;
 	}
+}
+
+void nemesis_strike(int of_10000)
+{
+	struct task *const task = scheduler_task();
+	if (!task || task_is_dying(task) || !fails(of_10000))
+		return;
+
+	const bool is_lane = strncmp(task_name(task), "lane", strlen("lane")) == 0;
+	if (one_in(3)) {
+		trace("crashes here");
+		world_facts[is_lane ? FACT_crashes : FACT_projector_crashes]++;
+		task_kill(task);
+		return;
+	}
+	const int64_t us = below(STRIKE_US_MAX);
+	trace("is frozen here for %ld ms", (long)us / 1000);
+	world_facts[is_lane ? FACT_frozen : FACT_projector_frozen]++;
+	task_freeze(task, us);
+	if (!one_in(3))
+		postgres_kill_of(task_name(task));
+	scheduler_yield();
 }
 
 static bool is_due(int64_t *until_us, bool all)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SESSIONS_MAX 64
+#define STALL_US_MAX 600000
 
 static struct {
 	struct session sessions[SESSIONS_MAX];
@@ -49,18 +50,37 @@ void postgres_start(void)
 	world.pg_down = false;
 }
 
+static void kill_session(struct session *session)
+{
+	trace("PostgreSQL ends the session %s", session->name);
+	world_count(sessions_killed);
+	end_session(session);
+}
+
+static bool is_served(const struct session *session)
+{
+	return session->is_used && !session->is_over && !session->is_killed;
+}
+
 void postgres_kill_some(void)
 {
 	const int from = (int)below(SESSIONS_MAX);
 
 	for (int i = 0; i < SESSIONS_MAX; i++) {
 		struct session *const session = &server.sessions[(from + i) % SESSIONS_MAX];
-		if (!session->is_used || session->is_over)
+		if (!is_served(session))
 			continue;
-		trace("PostgreSQL ends the session of %s", session->name);
-		end_session(session);
-		world_count(sessions_killed);
+		kill_session(session);
 		return;
+	}
+}
+
+void postgres_kill_of(const char *client)
+{
+	for (int i = 0; i < SESSIONS_MAX; i++) {
+		struct session *const session = &server.sessions[i];
+		if (is_served(session) && strcmp(session->name + strlen("pg-"), client) == 0)
+			kill_session(session);
 	}
 }
 
@@ -354,9 +374,24 @@ static const char *run_statement(struct session *session, const struct statement
 	return error;
 }
 
+void session_stall(struct session *session, int64_t us)
+{
+	task_freeze(session->backend, us);
+}
+
+void session_pause(struct session *session)
+{
+	if (fails(world.pg_faults)) {
+		trace("is slow");
+		world_count(stalls);
+		session_stall(session, below(STALL_US_MAX));
+	}
+	scheduler_yield();
+}
+
 static const char *serve_step(struct session *session, int i)
 {
-	scheduler_yield();
+	session_pause(session);
 	if (session->is_killed || scheduler_is_dying())
 		return "57P01 terminating connection";
 
@@ -465,9 +500,4 @@ void session_abandon(struct session *session)
 	session->is_abandoned = true;
 	if (session->is_over)
 		release_slot(session);
-}
-
-void session_stall(struct session *session, int64_t us)
-{
-	task_freeze(session->backend, us);
 }

@@ -74,8 +74,10 @@ void postgres_begin(void);
 /* Ends all sessions; nobody gets another until postgres_start. */
 void postgres_stop(void);
 void postgres_start(void);
-/* Ends one, if there is any, as an operator or a dead peer's keep-alive does. */
+/* Ends one, if there is any, as an operator does. */
 void postgres_kill_some(void);
+/* Ends those of a task, as keep-alives do when its machine vanished. */
+void postgres_kill_of(const char *client);
 /* Sets a partition's progress back, as an operator does; false: it is locked just now. */
 bool postgres_rewind(int partition, int64_t to);
 
@@ -86,6 +88,8 @@ const char *session_lock(struct session *session, int lock);
 bool session_has_lock(const struct session *session, int lock);
 /* Without waiting. */
 bool session_try_lock(struct session *session, int lock);
+/* Lets others go on, now and then for long. */
+void session_pause(struct session *session);
 void session_need_xid(struct session *session);
 uint64_t session_xid(const struct session *session);
 struct pending *session_pending(struct session *session);

@@ -1,4 +1,5 @@
 /* The programs' end of their connections: lib/pg.h without a server behind it. */
+#include "actors.h"
 #include "postgres_internal.h"
 
 #include "pg.h"
@@ -195,6 +196,7 @@ err_code __wrap_pg_pipeline(struct pg *pg, const struct pg_step *steps, size_t c
 {
 	if (scheduler_is_dying() || !pg->session)
 		return err_set(err, ERR_UNAVAILABLE, "not connected");
+	nemesis_strike(world.strikes);
 	scheduler_yield();
 	struct session *const session = pg->session;
 	if (scheduler_is_dying())
@@ -218,6 +220,7 @@ err_code __wrap_pg_pipeline(struct pg *pg, const struct pg_step *steps, size_t c
 		return broken(pg, "no answer in time", err);
 	if (session->is_over)
 		return broken(pg, "the session ended", err);
+	nemesis_strike(world.strikes);
 	scheduler_yield();
 	if (scheduler_is_dying())
 		return err_set(err, ERR_UNAVAILABLE, "dying");

@@ -2,6 +2,7 @@
 #include "actors.h"
 #include "bson_match.h"
 #include "mongo_memory.h"
+#include "postgres.h"
 #include "projector.h"
 #include "publish.h"
 #include "scheduler.h"
@@ -207,6 +208,9 @@ void projectors_freeze_some(void)
 	trace("projector %d is frozen for %ld ms", (int)(desk - desks), (long)us / 1000);
 	world_count(projector_frozen);
 	task_freeze(desk->task, us);
+	/* Another one takes the lead when the machine vanished with it. */
+	if (!one_in(3))
+		postgres_kill_of(task_name(desk->task));
 }
 
 void projectors_revive(bool all)

@@ -1,5 +1,6 @@
 #include "redis_memory.h"
 
+#include "actors.h"
 #include "redis.h"
 #include "scheduler.h"
 #include "tables.h"
@@ -155,10 +156,11 @@ static err_code failed(struct redis *redis, const char *why, struct err *err)
 
 err_code __wrap_redis_ensure(struct redis *redis, struct err *err)
 {
+	nemesis_strike(world.strikes);
 	scheduler_yield();
 	if (scheduler_is_dying() || scheduler_now_ms() < redis->retry_at_ms)
 		return err_set(err, ERR_UNAVAILABLE, "redis: in pause");
-	if (world.redis_down || fails(world.redis_faults))
+	if (world.redis_down || !world.has_locks || fails(world.redis_faults))
 		return failed(redis, "no connection", err);
 	redis->is_open = true;
 	return ERR_OK;

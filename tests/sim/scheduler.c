@@ -98,6 +98,11 @@ bool task_is_dying(const struct task *task)
 	return task->is_dying;
 }
 
+const char *task_name(const struct task *task)
+{
+	return task->name;
+}
+
 /* ---- Tasks ---- */
 
 static void live(void)

@@ -44,6 +44,7 @@ void task_freeze(struct task *task, int64_t us);
 bool task_is_frozen(const struct task *task);
 void task_kill(struct task *task);
 bool task_is_dying(const struct task *task);
+const char *task_name(const struct task *task);
 
 int64_t scheduler_now_us(void);
 int64_t scheduler_now_ms(void);

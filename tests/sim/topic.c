@@ -1,5 +1,6 @@
 #include "topic.h"
 
+#include "checker.h"
 #include "scheduler.h"
 #include "strbuf.h"
 
@@ -312,8 +313,8 @@ static bool owns(void *ctx, const struct source_batch *batch)
 static void report(void *ctx, int32_t partition, int64_t next_offset)
 {
 	(void)ctx;
-	(void)partition;
-	(void)next_offset;
+	if (!scheduler_is_dying())
+		checker_reported(partition, next_offset);
 	scheduler_yield();
 }
 

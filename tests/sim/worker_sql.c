@@ -83,6 +83,7 @@ static const char *move_fence(struct session *session, const struct statement *s
 	if (is_moved) {
 		/* The id comes before the wait. */
 		session_need_xid(session);
+		session_pause(session);
 		const char *const error = session_lock(session, LOCK_PROGRESS + partition);
 		if (error)
 			return error;

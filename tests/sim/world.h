@@ -44,6 +44,7 @@
 	X(commits_after_all, "of those, committed")                                                \
 	X(sessions_killed, "sessions ended by PostgreSQL")                                         \
 	X(idle_ended, "transactions that were idle for too long")                                  \
+	X(stalls, "statements of PostgreSQL that were slow")                                       \
 	X(pg_stops, "stops of PostgreSQL")                                                         \
 	X(lock_waits, "waits for a row or an advisory lock")                                       \
 	X(unique_violations, "unique violations")                                                  \
@@ -68,6 +69,7 @@
 	X(blocks_stale, "blocks that were not what a projector took them for")                     \
 	X(bookings_stale, "bookings written late, and refused")                                    \
 	X(positions_stale, "positions of an earlier term, and refused")                            \
+	X(rebuilds_stale, "rebuilds that another one followed, and that stopped")                  \
 	X(live_gaps, "live messages that showed a gap")
 
 enum world_fact {
@@ -83,12 +85,14 @@ struct world {
 	bool traces;
 	/* Settings of the seed. */
 	int partitions, lanes;
-	bool is_mixed; /* one event's messages stand in all partitions, as after a renumbering */
-	int messages;  /* that buyers send */
+	bool is_mixed;  /* one event's messages stand in all partitions, as after a renumbering */
+	bool has_locks; /* else Redis is away all the time */
+	int messages;   /* that buyers send */
 	int batch_max;
 	int64_t lock_ttl_ms, lock_wait_ms, sweep_ms, session_ms;
 	/* Of 10,000 calls, how many fail. */
 	int pg_faults, redis_faults, mongo_faults, letter_faults;
+	int strikes; /* of whoever calls */
 	/* How things stand. */
 	bool faults_on; /* until they stop, at some time */
 	bool pg_down, redis_down, mongo_down;
