@@ -28,7 +28,7 @@
 
 #define SEEDS_DEFAULT 1000
 /* From so many seeds on, everything must have happened. */
-#define SEEDS_FOR_ALL 1000
+#define SEEDS_FOR_ALL 5000
 #define STEPS_MAX     400000
 #define REST_MS       1000  /* that nothing is missing, before it is believed */
 #define REST_MS_MAX   60000 /* after the last fault */

@@ -381,7 +381,7 @@ void session_stall(struct session *session, int64_t us)
 
 void session_pause(struct session *session)
 {
-	if (fails(world.pg_faults)) {
+	if (fails(world.stalls)) {
 		trace("is slow");
 		world_count(stalls);
 		session_stall(session, below(STALL_US_MAX));

@@ -254,7 +254,7 @@ static const char *load_seats(struct session *session, const struct statement *s
 			const int s = (first + i) % WORLD_SEATS;
 			if (!wanted.seats[e][s])
 				continue;
-			scheduler_yield();
+			session_pause(session);
 			const char *const error =
 				session_lock(session, LOCK_SEAT + e * WORLD_SEATS + s);
 			if (error)

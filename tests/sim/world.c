@@ -52,9 +52,9 @@ void world_begin(uint64_t seed, bool traces)
 				.random = seed * 0x2545f4914f6cdd1du + 1,
 				.traces = traces };
 	world.partitions = one_in(4) ? 1 : 2;
-	world.is_mixed = world.partitions == 2 && one_in(3);
+	world.is_mixed = world.partitions == 2 && one_in(2);
 	world.lanes = 2 + (int)below(WORLD_LANES_MAX - 1);
-	world.has_locks = !one_in(world.is_mixed ? 3 : 12);
+	world.has_locks = !one_in(world.is_mixed ? 2 : 12);
 	world.messages = 16 + (int)below(32);
 	world.batch_max = 1 + (int)below(6);
 	world.lock_ttl_ms = one_in(2) ? 30 + below(300) : 1000 + below(4000);
@@ -66,6 +66,7 @@ void world_begin(uint64_t seed, bool traces)
 	world.mongo_faults = some_faults();
 	world.letter_faults = 4 * some_faults();
 	world.strikes = some_faults() / 5;
+	world.stalls = some_faults();
 	world.faults_on = true;
 }
 

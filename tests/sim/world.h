@@ -93,6 +93,7 @@ struct world {
 	/* Of 10,000 calls, how many fail. */
 	int pg_faults, redis_faults, mongo_faults, letter_faults;
 	int strikes; /* of whoever calls */
+	int stalls;  /* of PostgreSQL    */
 	/* How things stand. */
 	bool faults_on; /* until they stop, at some time */
 	bool pg_down, redis_down, mongo_down;
