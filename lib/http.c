@@ -135,14 +135,16 @@ static void serve(struct http_exchange *x)
 
 	if (!route)
 		return;
-	if (!http_gate_enter(gate)) {
+	const bool entered = http_gate_enter(gate);
+	if (!entered && !http_is_second_attempt(&x->request)) {
 		turn_away(x);
 		return;
 	}
 	const int64_t start_us = clock_monotonic_us();
 	route->handle(x->server->ctx, &x->request, x->response);
 	const int64_t end_us = clock_monotonic_us();
-	http_gate_leave(gate, end_us - start_us, end_us);
+	if (entered)
+		http_gate_leave(gate, end_us - start_us, end_us);
 }
 
 static void answer(struct http_exchange *x)

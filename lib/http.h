@@ -10,7 +10,8 @@
  * body leave in one write. HEAD is served by GET routes, without the body. Answers to commands and
  * problems say Cache-Control: no-store. A connection whose body was not read is closed.
  * Handlers that take longer than slow_ms lower how many run at once (http_gate): one more is
- * answered 503 with Retry-After at once.
+ * answered 503 with Retry-After at once, which says that nothing was done. So it is not said to a
+ * gateway's second attempt (HTTP_ATTEMPT_HEADER), of which the first may have been carried out.
  *
  * Owns     the request's strings live until the handler returns; response buffers are the server's.
  * Threads  a handler runs on any of `threads` threads; a connection holds one for its lifetime, so
@@ -90,6 +91,8 @@ struct http_config {
 
 struct http_server;
 
+#define HTTP_ATTEMPT_HEADER "Seatline-Attempt"
+
 /*
  * metrics may be NULL; else http_requests_total{method,status class} and http_request_seconds. One
  * server of a process may have metrics. Routes and the config's strings must outlive the server.
@@ -115,6 +118,8 @@ void http_server_close(struct http_server *server, int64_t linger_ms);
 const char *http_header(const struct http_request *request, const char *name);
 /* True when the client sent it several times, with values that are not all the same. */
 bool http_header_is_ambiguous(const struct http_request *request, const char *name);
+/* The gateway had no answer from the instance that it asked first. */
+bool http_is_second_attempt(const struct http_request *request);
 
 /* Copies the percent-decoded value of a query parameter. False: absent. ERR_INVALID is reported
  * through *ret_bad: bad encoding, a NUL, given twice, or longer than size allows. */

@@ -204,6 +204,11 @@ const char *http_header(const struct http_request *request, const char *name)
 	return next_header(info_of(request), name, &at);
 }
 
+bool http_is_second_attempt(const struct http_request *request)
+{
+	return http_header(request, HTTP_ATTEMPT_HEADER) != NULL;
+}
+
 bool http_header_is_ambiguous(const struct http_request *request, const char *name)
 {
 	const struct mg_request_info *info = info_of(request);
