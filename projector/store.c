@@ -266,10 +266,86 @@ static void doubt(struct store *store, const struct swap *swap, struct store_res
 	}
 }
 
+/* ---- What an event's blocks add up to ---- */
+
+static void add_block_sums(const bson_t *doc, struct map_sums *sums)
+{
+	bson_iter_t iter;
+	bson_iter_t counts;
+
+	if (bson_iter_init_find(&iter, doc, "version"))
+		sums->version += bson_iter_as_int64(&iter);
+	if (!bson_iter_init_find(&iter, doc, "counts") || !bson_iter_recurse(&iter, &counts))
+		return;
+	while (bson_iter_next(&counts)) {
+		const enum seat_status status = seat_status_parse(bson_iter_key(&counts));
+		if (status != SEAT_STATUS_COUNT)
+			sums->counts[status] += bson_iter_as_int64(&counts);
+	}
+}
+
+static err_code load_sums(struct store *store, const char *event_id, struct map_sums *ret,
+			  struct err *err)
+{
+	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
+	mongo_client_take(store->mongo, &client);
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *maps =
+		mongo_collection(&client, DOCUMENTS_SEAT_MAPS);
+	_cleanup_(bson_destroyp) bson_t *filter = BCON_NEW("event_id", BCON_UTF8(event_id));
+	_cleanup_(bson_destroyp) bson_t *opts =
+		BCON_NEW("projection", "{", "version", BCON_INT32(1), "counts", BCON_INT32(1), "}");
+	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
+		mongoc_collection_find_with_opts(maps, filter, opts, NULL);
+
+	const bson_t *doc = NULL;
+	bson_error_t error;
+	struct map_sums sums = { 0 };
+	while (mongoc_cursor_next(cursor, &doc))
+		add_block_sums(doc, &sums);
+	if (mongoc_cursor_error(cursor, &error))
+		return mongo_err(&error, "read an event's sums", err);
+	*ret = sums;
+	return ERR_OK;
+}
+
+static err_code find_sums(struct store *store, const char *event_id, struct map_sums *ret,
+			  struct err *err)
+{
+	const struct map_sums *const known = recent_find(store->events, event_id);
+	if (known) {
+		*ret = *known;
+		return ERR_OK;
+	}
+
+	const err_code code = load_sums(store, event_id, ret, err);
+	if (code == ERR_OK)
+		*(struct map_sums *)recent_add(store->events, event_id) = *ret;
+	return code;
+}
+
+/*
+ * Of the events of the swap, after its blocks were read and before they are written: what others
+ * write from then on to these blocks makes the swap fail, and is not taken for what it added.
+ */
+static err_code know_sums(struct store *store, const struct swap *swap, struct err *err)
+{
+	err_code code = ERR_OK;
+
+	for (size_t i = 0; i < swap->count && code == ERR_OK; i++) {
+		struct map_sums sums;
+		code = find_sums(store, block_at(swap, i)->event_id, &sums, err);
+	}
+	return code;
+}
+
+/* ---- Swapping blocks ---- */
+
 static err_code try_swap(struct store *store, struct swap *swap, struct store_result *result,
 			 bool *ret_settled, struct err *err)
 {
 	err_code code = load_blocks(store, swap, err);
+	if (code == ERR_OK)
+		code = know_sums(store, swap, err);
 	if (code != ERR_OK)
 		return code;
 
@@ -329,61 +405,6 @@ err_code store_write_blocks(struct store *store, const struct fold *fold,
 }
 
 /* ---- Events ---- */
-
-static void add_block_sums(const bson_t *doc, struct map_sums *sums)
-{
-	bson_iter_t iter;
-	bson_iter_t counts;
-
-	if (bson_iter_init_find(&iter, doc, "version"))
-		sums->version += bson_iter_as_int64(&iter);
-	if (!bson_iter_init_find(&iter, doc, "counts") || !bson_iter_recurse(&iter, &counts))
-		return;
-	while (bson_iter_next(&counts)) {
-		const enum seat_status status = seat_status_parse(bson_iter_key(&counts));
-		if (status != SEAT_STATUS_COUNT)
-			sums->counts[status] += bson_iter_as_int64(&counts);
-	}
-}
-
-static err_code load_sums(struct store *store, const char *event_id, struct map_sums *ret,
-			  struct err *err)
-{
-	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
-	mongo_client_take(store->mongo, &client);
-	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *maps =
-		mongo_collection(&client, DOCUMENTS_SEAT_MAPS);
-	_cleanup_(bson_destroyp) bson_t *filter = BCON_NEW("event_id", BCON_UTF8(event_id));
-	_cleanup_(bson_destroyp) bson_t *opts =
-		BCON_NEW("projection", "{", "version", BCON_INT32(1), "counts", BCON_INT32(1), "}");
-	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
-		mongoc_collection_find_with_opts(maps, filter, opts, NULL);
-
-	const bson_t *doc = NULL;
-	bson_error_t error;
-	struct map_sums sums = { 0 };
-	while (mongoc_cursor_next(cursor, &doc))
-		add_block_sums(doc, &sums);
-	if (mongoc_cursor_error(cursor, &error))
-		return mongo_err(&error, "read an event's sums", err);
-	*ret = sums;
-	return ERR_OK;
-}
-
-static err_code find_sums(struct store *store, const char *event_id, struct map_sums *ret,
-			  struct err *err)
-{
-	const struct map_sums *const known = recent_find(store->events, event_id);
-	if (known) {
-		*ret = *known;
-		return ERR_OK;
-	}
-
-	const err_code code = load_sums(store, event_id, ret, err);
-	if (code == ERR_OK)
-		*(struct map_sums *)recent_add(store->events, event_id) = *ret;
-	return code;
-}
 
 /* What this batch's moves made the event's map grow by, and whether all of its seats moved. */
 static struct map_sums growth_of(const struct fold *fold, const struct event_change *event,

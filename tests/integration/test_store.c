@@ -339,6 +339,28 @@ Test(store, lets_two_writers_change_one_block_by_turns)
 	store_free(other);
 }
 
+Test(store, tells_of_its_own_moves_only_though_another_wrote_before_the_events)
+{
+	struct store *const slow = store_new(fixture.mongo);
+	struct store *const next = store_new(fixture.mongo);
+	_cleanup_(fold_done) struct fold fold;
+	_cleanup_(store_result_done) struct store_result result;
+	const struct log_row row = row_of(0, ID("1"), 1, 5, SEAT_BOOKED, 1);
+	const struct log_row later[] = { row, row_of(1, ID("2"), 1, 6, SEAT_BOOKED, 1) };
+
+	fold_batch(&row, 1, &fold);
+	store_result_init(&result, &fold);
+	cr_assert_eq(store_write_blocks(slow, &fold, &result, &err), ERR_OK, "%s", err.text);
+	write_quietly(next, later, 2);
+	cr_assert_eq(store_write_events(slow, &fold, &result, &err), ERR_OK, "%s", err.text);
+	cr_expect(result.events[0].is_exact);
+	cr_expect_eq(result.events[0].before.version, 0);
+	cr_expect_eq(result.events[0].after.version, 1);
+	expect_one("events", "{\"_id\":\"e\",\"version\":2,\"counts.booked\":2}");
+	store_free(slow);
+	store_free(next);
+}
+
 Test(store, names_the_event_whose_map_lacks_a_seat)
 {
 	static const int32_t missing[] = { SEATS, 2999, 3000, 9999999 };

@@ -125,6 +125,16 @@ static struct task *free_task(void)
 	return &scheduler.tasks[i];
 }
 
+/* In a function of its own, for it is as one that may return twice. */
+static void make_context(struct task *task)
+{
+	(void)getcontext(&task->context);
+	task->context.uc_stack.ss_sp = task->stack;
+	task->context.uc_stack.ss_size = STACK_BYTES;
+	task->context.uc_link = NULL;
+	makecontext(&task->context, live, 0);
+}
+
 struct task *scheduler_start(const char *name, void (*run)(void *ctx), void *ctx)
 {
 	struct task *const task = free_task();
@@ -134,11 +144,7 @@ struct task *scheduler_start(const char *name, void (*run)(void *ctx), void *ctx
 		.run = run, .ctx = ctx, .is_used = true, .stack = stack, .until_us = 0
 	};
 	(void)snprintf(task->name, sizeof(task->name), "%s", name);
-	(void)getcontext(&task->context);
-	task->context.uc_stack.ss_sp = stack;
-	task->context.uc_stack.ss_size = STACK_BYTES;
-	task->context.uc_link = NULL;
-	makecontext(&task->context, live, 0);
+	make_context(task);
 	return task;
 }
 

@@ -328,7 +328,8 @@ static const char *load_events(struct session *session, const struct statement *
 		if (found->exists && found->event >= 0 && found->event < WORLD_EVENTS)
 			needed[found->event] = true;
 	}
-	const int64_t now_ms = fence_ms(session, session_pending(session)->fence);
+	const int fence = session_pending(session)->fence; /* The pipeline goes on without one. */
+	const int64_t now_ms = fence == NOBODY ? scheduler_now_ms() : fence_ms(session, fence);
 	*ret = rows_new(8);
 	for (int i = 0; i < WORLD_EVENTS; i++) {
 		const struct event_row *const from = &table_events[i];
