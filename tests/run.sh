@@ -4,7 +4,7 @@
 # throwaway servers of its own, tests, and leaves nothing running.
 #
 # usage: tests/run.sh [all]                     every suite but images
-#        tests/run.sh SUITE [ARGUMENT...]       style, build, unit, checker, model, fuzz,
+#        tests/run.sh SUITE [ARGUMENT...]       style, build, unit, sim, checker, model, fuzz,
 #                                               sanitized, integration, mutants, e2e, memory,
 #                                               threads, faults, browser or images
 # ARGUMENTs go to `meson test` or pytest: tests/run.sh e2e -k two_people
@@ -27,8 +27,8 @@ results=$work/results
 venv=$top/.run/opt/venv
 readonly top work logs results venv
 readonly FAILURE_LINES_MAX=40
-readonly SUITES_ALL=(unit checker model fuzz sanitized integration mutants e2e memory threads faults
-	browser)
+readonly SUITES_ALL=(unit sim checker model fuzz sanitized integration mutants e2e memory threads
+	faults browser)
 
 # shellcheck source=tests/lib/process.sh
 source "$top/tests/lib/process.sh"
@@ -103,7 +103,7 @@ run_one() {
 main() {
 	local suite=${1:-all}
 	case $suite in
-	all | style | build | unit | checker | model | fuzz | sanitized) ;;
+	all | style | build | unit | sim | checker | model | fuzz | sanitized) ;;
 	integration | mutants | e2e | memory | threads | faults | browser | images) ;;
 	-h | --help) usage && exit 0 ;;
 	*) usage >&2 && exit 64 ;;

@@ -202,7 +202,8 @@ Test(store, never_takes_a_booking_back)
 					row_of(1, ID("1"), 3, 5, SEAT_BOOKED, 2) };
 
 	projector_fixture_insert(&fixture, "bookings",
-				 "{\"_id\":\"" ID("1") "\",\"version\":4,\"status\":\"cancelled\"}");
+				 "{\"_id\":\"" ID("1") "\",\"version\":4,"
+				 "\"status\":\"cancelled\"}");
 	write_quietly(store, late, 1);
 	write_quietly(store, late, 2);
 	cr_expect_eq(bookings.stale, 1);

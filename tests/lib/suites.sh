@@ -75,6 +75,12 @@ suite_unit() {
 	section_end
 }
 
+suite_sim() {
+	section_begin sim
+	meson_tests "$BUILD" sim "$@"
+	section_end
+}
+
 # The corpus as a regression test and, with FUZZ_SECONDS, libFuzzer for that long on each parser.
 suite_fuzz() {
 	section_begin fuzz
