@@ -379,9 +379,9 @@ void session_stall(struct session *session, int64_t us)
 	task_freeze(session->backend, us);
 }
 
-void session_pause(struct session *session)
+void session_pause(struct session *session, int stalls)
 {
-	if (fails(world.stalls)) {
+	if (fails(stalls)) {
 		trace("is slow");
 		world_count(stalls);
 		session_stall(session, below(STALL_US_MAX));
@@ -391,7 +391,7 @@ void session_pause(struct session *session)
 
 static const char *serve_step(struct session *session, int i)
 {
-	session_pause(session);
+	session_pause(session, world.stalls);
 	if (session->is_killed || scheduler_is_dying())
 		return "57P01 terminating connection";
 

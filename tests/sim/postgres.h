@@ -88,8 +88,8 @@ const char *session_lock(struct session *session, int lock);
 bool session_has_lock(const struct session *session, int lock);
 /* Without waiting. */
 bool session_try_lock(struct session *session, int lock);
-/* Lets others go on, now and then for long. */
-void session_pause(struct session *session);
+/* Lets others go on; for long so often in 10,000. */
+void session_pause(struct session *session, int stalls);
 void session_need_xid(struct session *session);
 uint64_t session_xid(const struct session *session);
 struct pending *session_pending(struct session *session);

@@ -83,7 +83,7 @@ static const char *move_fence(struct session *session, const struct statement *s
 	if (is_moved) {
 		/* The id comes before the wait. */
 		session_need_xid(session);
-		session_pause(session);
+		session_pause(session, 6 * world.stalls);
 		const char *const error = session_lock(session, LOCK_PROGRESS + partition);
 		if (error)
 			return error;
@@ -254,7 +254,7 @@ static const char *load_seats(struct session *session, const struct statement *s
 			const int s = (first + i) % WORLD_SEATS;
 			if (!wanted.seats[e][s])
 				continue;
-			session_pause(session);
+			session_pause(session, world.stalls);
 			const char *const error =
 				session_lock(session, LOCK_SEAT + e * WORLD_SEATS + s);
 			if (error)

@@ -59,7 +59,7 @@ void world_begin(uint64_t seed, bool traces)
 	world.batch_max = 1 + (int)below(6);
 	world.lock_ttl_ms = one_in(2) ? 30 + below(300) : 1000 + below(4000);
 	world.lock_wait_ms = 20 + below(1000);
-	world.sweep_ms = one_in(3) ? 0 : 100 + below(900);
+	world.sweep_ms = one_in(4) ? 0 : 20 + below(400);
 	world.session_ms = 400 + below(2000);
 	world.pg_faults = some_faults();
 	world.redis_faults = some_faults();
