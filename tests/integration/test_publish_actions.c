@@ -352,7 +352,7 @@ Test(publish_actions, store_nothing_of_what_they_refuse)
 		int status;
 		const char *type, *field;
 	} bad[] = {
-		{ "PUT confirm", "", " ", 400, "/problems/malformed-json", NULL },
+		{ "PUT confirm", "", "{", 400, "/problems/malformed-json", NULL },
 		{ "PUT extend", "", "[]", 400, "/problems/malformed-json", NULL },
 		{ "DELETE", "", "null", 400, "/problems/malformed-json", NULL },
 		{ "PUT cancel", "", "{\"userId\":\"u1\",\"userId\":\"u1\"}", 400,

@@ -163,6 +163,7 @@ static void haunt(void *ctx)
 	}
 	trace("faults stop");
 	world.faults_on = false;
+	topic_rebalance();
 	nemesis.stopped_ms = scheduler_now_ms();
 	while (!scheduler_is_dying()) {
 		heal(true);

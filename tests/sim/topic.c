@@ -12,7 +12,7 @@
 #define MEMBERS_MAX      24
 #define BATCH_MAX        16
 #define DELAY_US_MAX     400000
-#define OVERLOOKED_POLLS 4 /* of a rebalance, at most */
+#define OVERLOOKED_POLLS 16 /* of a rebalance, at most */
 
 struct view {
 	bool is_owned, is_started;
@@ -169,7 +169,8 @@ static void learn(struct member *member)
 {
 	member->generation = topic.generation;
 	for (int i = 0; i < world.partitions; i++) {
-		const bool is_owned = topic.owners[i] == member;
+		const bool is_owned =
+			topic.owners[i] == member || (world.is_crowded && world.faults_on);
 		member->views[i] = (struct view){ .is_owned = is_owned };
 		if (is_owned)
 			member->views[i].assignment = ++member->assignments;

@@ -54,6 +54,7 @@ void world_begin(uint64_t seed, bool traces)
 	world.partitions = one_in(4) ? 1 : 2;
 	world.is_mixed = world.partitions == 2 && one_in(2);
 	world.lanes = 2 + (int)below(WORLD_LANES_MAX - 1);
+	world.is_crowded = one_in(8);
 	world.has_locks = !one_in(world.is_mixed ? 2 : 12);
 	world.messages = 16 + (int)below(32);
 	world.batch_max = 1 + (int)below(6);

@@ -85,9 +85,10 @@ struct world {
 	bool traces;
 	/* Settings of the seed. */
 	int partitions, lanes;
-	bool is_mixed;  /* one event's messages stand in all partitions, as after a renumbering */
-	bool has_locks; /* else Redis is away all the time */
-	int messages;   /* that buyers send */
+	bool is_mixed;   /* one event's messages stand in all partitions, as after a renumbering */
+	bool is_crowded; /* every lane believes that every partition is its own */
+	bool has_locks;  /* else Redis is away all the time */
+	int messages;    /* that buyers send */
 	int batch_max;
 	int64_t lock_ttl_ms, lock_wait_ms, sweep_ms, session_ms;
 	/* Of 10,000 calls, how many fail. */
