@@ -43,7 +43,8 @@ static int recent(int count)
 
 static void choose_seats(struct command *command)
 {
-	const unsigned wanted = 1 + (unsigned)below(one_in(20) ? WORLD_SEATS : 3);
+	const unsigned least = world.is_fight ? 2 : 1;
+	const unsigned wanted = least + (unsigned)below(one_in(20) ? WORLD_SEATS : 3);
 	unsigned chosen = 0;
 
 	command->seat_count = 0;
@@ -202,7 +203,7 @@ static void buy(void *ctx)
 	(void)ctx;
 	for (int i = 0; i < world.messages && !scheduler_is_dying(); i++) {
 		/* Now and then many at once. */
-		if (one_in(world.is_mixed ? 4 : 2) || one_in(3))
+		if (world.is_fight ? one_in(8) : !one_in(3))
 			scheduler_sleep_us(below(PAUSE_US_MAX));
 		send_something();
 	}

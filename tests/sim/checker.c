@@ -63,6 +63,15 @@ void checker_reported(int partition, int64_t next_offset)
 			(long)next_offset, (long)checker.most_settled[partition]);
 }
 
+/* The log is in the order of these ids: so must the decisions be. */
+void checker_owned(int partition, uint64_t xid)
+{
+	if (xid <= checker.last_xid[partition])
+		violate("partition %d: transaction %lu decides after %lu", partition,
+			(unsigned long)xid, (unsigned long)checker.last_xid[partition]);
+	checker.last_xid[partition] = xid;
+}
+
 /* ---- Rows as the reader knows them ---- */
 
 static enum booking_status status_of(const char *text)
@@ -218,10 +227,6 @@ void checker_committed(const struct pending *pending, uint64_t xid)
 	if (from != checker.settled[partition])
 		violate("partition %d goes on at %ld, and was settled up to %ld", partition,
 			(long)from, (long)checker.settled[partition]);
-	if (xid <= checker.last_xid[partition])
-		violate("partition %d: transaction %lu decides after %lu", partition,
-			(unsigned long)xid, (unsigned long)checker.last_xid[partition]);
-	checker.last_xid[partition] = xid;
 	for (int i = 0; i < pending->log_count; i++)
 		if (pending->log[i].decided_ms != now_ms)
 			violate("booking %d was decided at %ld, by a transaction of %ld",

@@ -17,6 +17,8 @@ void checker_begin(void);
 void checker_end(void);
 /* A transaction is about to be seen by others. */
 void checker_committed(const struct pending *pending, uint64_t xid);
+/* A transaction has a partition, and is about to decide. */
+void checker_owned(int partition, uint64_t xid);
 /* An operator set a partition's progress back. */
 void checker_rewound(int partition, int64_t to);
 

@@ -15,11 +15,16 @@ struct tables tables;
 struct progress_row table_progress[WORLD_PARTITIONS_MAX];
 struct log_entry table_log[TABLE_LOG_MAX];
 
+static int64_t some_ttl_ms(void)
+{
+	return world.is_crowded || one_in(2) ? TTL_MS / 10 + below(TTL_MS / 4)
+					     : TTL_MS / 2 + below(3 * TTL_MS);
+}
+
 static struct event_row some_event(void)
 {
 	struct event_row ret = {
-		.hold_ttl_ms = one_in(2) ? TTL_MS / 10 + below(TTL_MS / 2)
-					 : TTL_MS / 2 + below(3 * TTL_MS),
+		.hold_ttl_ms = some_ttl_ms(),
 		.extensions_max = below(3),
 		/* Only one partition at a time can count. */
 		.seats_per_user_max = world.is_mixed || one_in(3) ? NONE : 1 + below(6),

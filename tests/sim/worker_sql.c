@@ -1,6 +1,8 @@
 /* worker/sql, a function for each file; and what lib/pg.c and worker/ledger_pg.c send beside it. */
 #include "worker_sql.h"
 
+#include "checker.h"
+
 #include <string.h>
 
 static int partition_param(const struct statement *statement)
@@ -94,6 +96,7 @@ static const char *move_fence(struct session *session, const struct statement *s
 		world_count(fenced);
 		return NULL;
 	}
+	checker_owned(partition, session_xid(session));
 	pending->has_progress[partition] = true;
 	pending->fence = partition;
 	pending->from_offset = from;
@@ -254,7 +257,7 @@ static const char *load_seats(struct session *session, const struct statement *s
 			const int s = (first + i) % WORLD_SEATS;
 			if (!wanted.seats[e][s])
 				continue;
-			session_pause(session, world.stalls);
+			session_pause(session, 3 * world.stalls);
 			const char *const error =
 				session_lock(session, LOCK_SEAT + e * WORLD_SEATS + s);
 			if (error)

@@ -54,7 +54,7 @@ void world_begin(uint64_t seed, bool traces)
 	world.partitions = one_in(4) ? 1 : 2;
 	world.is_mixed = world.partitions == 2 && one_in(2);
 	world.lanes = 2 + (int)below(WORLD_LANES_MAX - 1);
-	world.is_crowded = one_in(8);
+	world.is_crowded = one_in(4);
 	world.has_locks = !one_in(world.is_mixed ? 2 : 12);
 	world.messages = 16 + (int)below(32);
 	world.batch_max = 1 + (int)below(6);
@@ -69,6 +69,16 @@ void world_begin(uint64_t seed, bool traces)
 	world.strikes = some_faults() / 5;
 	world.stalls = some_faults();
 	world.faults_on = true;
+	world.is_fight = world.is_mixed && !world.has_locks;
+	/* What hardly ever comes together by chance alone. */
+	if (world.is_fight || world.is_crowded)
+		world.stalls = 300;
+	if (world.is_fight)
+		world.batch_max = 3 + (int)below(4);
+	else if (world.is_crowded)
+		world.batch_max = 1; /* so one sweep leaves something to the next */
+	if (world.is_crowded)
+		world.sweep_ms = 5 + below(30);
 }
 
 void trace(const char *format, ...)

@@ -87,6 +87,7 @@ struct world {
 	int partitions, lanes;
 	bool is_mixed;   /* one event's messages stand in all partitions, as after a renumbering */
 	bool is_crowded; /* every lane believes that every partition is its own */
+	bool is_fight;   /* over the same seats, without locks */
 	bool has_locks;  /* else Redis is away all the time */
 	int messages;    /* that buyers send */
 	int batch_max;
