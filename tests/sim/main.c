@@ -141,10 +141,17 @@ static void tell_violation(uint64_t seed, bool traces)
 	(void)printf("replay: %s --from %" PRIu64 " --seeds 1 --trace\n", arguments[0], seed);
 }
 
+static void say(const char *text)
+{
+	if (write(STDOUT_FILENO, text, strlen(text)) < 0)
+		_exit(1); /* There is nobody left to tell. */
+}
+
 /* An assertion of the programs: the seed runs again from its beginning, and says all. */
 static void on_abort(int number)
 {
 	static char from[24];
+	static char options[][8] = { "--from", "--seeds", "1", "--trace" };
 	uint64_t seed = world.seed;
 	size_t i = sizeof(from) - 1;
 	(void)number;
@@ -153,14 +160,18 @@ static void on_abort(int number)
 		from[--i] = (char)('0' + seed % 10);
 		seed /= 10;
 	} while (seed > 0);
-	char trace_option[] = "--trace";
-	char seeds_option[] = "--seeds=1";
-	char from_option[] = "--from";
-	char *const again[] = { arguments[0], from_option,  from + i,
-				seeds_option, trace_option, NULL };
-	static const char text[] = "violation: an assertion failed; the seed again:\n";
-	if (write(STDOUT_FILENO, text, sizeof(text) - 1) > 0 && !world.traces)
+	say("violation in seed ");
+	say(from + i);
+	say(": an assertion failed\n");
+	char *const again[] = { arguments[0], options[0], from + i, options[1],
+				options[2],   options[3], NULL };
+	if (!world.traces)
 		(void)execv("/proc/self/exe", again);
+	say("replay: ");
+	say(arguments[0]);
+	say(" --from ");
+	say(from + i);
+	say(" --seeds 1 --trace\n");
 	_exit(1);
 }
 
