@@ -8,6 +8,7 @@ readonly BUILD=$top/.run/build-test
 readonly BUILD_SANITIZED=$top/.run/build-sanitized
 readonly BUILD_FUZZ=$top/.run/build-fuzz
 readonly MESON=/usr/bin/meson
+readonly INTEGRATION_AT_ONCE=4   # tests that mostly wait for servers
 readonly PYTEST_S_MAX=900       # for one suite, whatever goes wrong in it
 readonly FAULTS_S_MAX=1200      # ten minutes, and as much again for a busy machine
 readonly FAULTS_FULL_S_MAX=3600 # with campaigns at full length
@@ -109,7 +110,8 @@ suite_sanitized() {
 		meson_tests "$BUILD_SANITIZED" unit --setup=sanitized "$@"
 		meson_tests "$BUILD_SANITIZED" fuzz --setup=sanitized "$@"
 		if servers_up; then
-			meson_tests "$BUILD_SANITIZED" integration --setup=sanitized "$@"
+			meson_tests "$BUILD_SANITIZED" integration --setup=sanitized \
+				--num-processes "$INTEGRATION_AT_ONCE" "$@"
 		fi
 	fi
 	section_end
@@ -118,7 +120,7 @@ suite_sanitized() {
 suite_integration() {
 	section_begin integration
 	if servers_up; then
-		meson_tests "$BUILD" integration "$@"
+		meson_tests "$BUILD" integration --num-processes "$INTEGRATION_AT_ONCE" "$@"
 	fi
 	section_end
 }
