@@ -47,3 +47,16 @@ def test_what_the_other_one_refuses_is_not_said_to_be_undone(dying):
     booking_id = last.json()["bookingId"]
     assert dying.outcome(booking_id)["status"] == "confirmed"
     dying.assert_sound(event, [booking_id])
+
+
+def test_what_never_reached_an_instance_is_refused_for_certain(stack):
+    event = stack.create_event(TRIES)
+    stack.stop(["write-api-0", "write-api-1"])
+    stack["write-api-1"].start(KAFKA_BROKERS=NOBODY)
+    wait_for(lambda: stack.ops("write-api-1").get("/livez").status == 200, 10, "it lives")
+    try:
+        answers = [stack.book(event, f"S{n + 1}") for n in range(TRIES)]
+    finally:
+        stack["write-api-1"].kill()
+    assert {answer.status for answer in answers} == {503}
+    assert not [answer for answer in answers if "bookingId" in answer.json()]
