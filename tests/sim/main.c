@@ -151,7 +151,7 @@ static void say(const char *text)
 static void on_abort(int number)
 {
 	static char from[24];
-	static char options[][8] = { "--from", "--seeds", "1", "--trace" };
+	static char options[][12] = { "--from", "--seeds", "1", "--trace", "--aborted" };
 	uint64_t seed = world.seed;
 	size_t i = sizeof(from) - 1;
 	(void)number;
@@ -164,7 +164,7 @@ static void on_abort(int number)
 	say(from + i);
 	say(": an assertion failed\n");
 	char *const again[] = { arguments[0], options[0], from + i, options[1],
-				options[2],   options[3], NULL };
+				options[2],   options[3], options[4], NULL };
 	if (!world.traces)
 		(void)execv("/proc/self/exe", again);
 	say("replay: ");
@@ -201,6 +201,7 @@ static int tell_facts(uint64_t seeds, int64_t steps)
 struct options {
 	uint64_t seeds, from;
 	bool traces;
+	bool has_aborted; /* once before: on_abort makes the seed run again */
 };
 
 static bool read_number(const char *text, uint64_t *ret)
@@ -216,6 +217,7 @@ static bool read_options(int argc, char **argv, struct options *ret)
 	static const struct option known[] = { { "seeds", required_argument, NULL, 'n' },
 					       { "from", required_argument, NULL, 'f' },
 					       { "trace", no_argument, NULL, 't' },
+					       { "aborted", no_argument, NULL, 'a' },
 					       { 0 } };
 	bool is_good = true;
 
@@ -227,6 +229,8 @@ static bool read_options(int argc, char **argv, struct options *ret)
 			is_good = read_number(optarg, &ret->from);
 		else if (c == 't')
 			ret->traces = true;
+		else if (c == 'a')
+			ret->has_aborted = true;
 		else
 			is_good = false;
 	}
@@ -256,5 +260,5 @@ int main(int argc, char **argv)
 		}
 		steps += scheduler_steps();
 	}
-	return tell_facts(options.seeds, steps) == 0 ? 0 : 1;
+	return tell_facts(options.seeds, steps) == 0 && !options.has_aborted ? 0 : 1;
 }

@@ -184,7 +184,10 @@ class Campaign:
         """The promises, of all that the load did: what was checked is noted, and nothing may be
         wrong."""
         assert self.record, "end_load() comes first"
-        report = promises.check(self.record, facts.collect(self.stack, self.events))
+        assert set(self.answers()) <= {0, 202, 503}, self.answers()
+        found = facts.collect(self.stack, self.events)
+        assert not found.unrest, f"not at rest: there are {found.unrest}"
+        report = promises.check(self.record, found)
         self.facts = {promise: checked for promise, (checked, _) in report.items()}
         wrong = {promise: found for promise, (_, found) in report.items() if found}
         assert not wrong, json.dumps(wrong, default=str, indent=1)[:6000]

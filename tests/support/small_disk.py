@@ -101,7 +101,3 @@ class SmallDisks:
 
     def free(self, name):
         (self.inside(name) / BALLAST).unlink()
-
-    def megabytes_free(self, name):
-        at = os.statvfs(self.inside(name))
-        return at.f_bavail * at.f_frsize / (1 << 20)
