@@ -61,6 +61,8 @@ err_code http_fixture_open_server(struct http_fixture *fixture, int port, struct
 		.body_bytes_max = HTTP_FIXTURE_BODY_BYTES_MAX,
 		.request_timeout_ms = HTTP_FIXTURE_REQUEST_TIMEOUT_MS,
 		.keep_alive_timeout_ms = HTTP_FIXTURE_KEEP_ALIVE_MS,
+		.slow_ms = fixture->slow_ms,
+		.handlers_min = 1,
 		.service = "test",
 	};
 

@@ -26,6 +26,7 @@ struct http_fixture {
 	struct raw_connection client;
 	int port;
 	atomic_int handled; /* requests that reached a handler */
+	int64_t slow_ms;    /* set before it is opened; 0: handlers may take as they like */
 };
 
 void http_fixture_open(struct http_fixture *fixture);
