@@ -257,6 +257,19 @@ Test(no_kafka, refuses_in_time_and_then_at_once)
 		0);
 }
 
+/* The instance that the gateway asked first may have had Kafka, and died of something else. */
+Test(no_kafka, does_not_call_a_second_attempt_undone)
+{
+	const struct raw_answer answer =
+		publish_fixture_book(&fixture, HTTP_ATTEMPT_HEADER ": again\r\n", BOOK_A1);
+
+	cr_assert_eq(answer.status, 503);
+	json_t *json = json_loadb(answer.body, answer.body_len, 0, NULL);
+	cr_assert(json);
+	cr_expect(json_is_string(json_object_get(json, "bookingId")));
+	json_decref(json);
+}
+
 static void open_without_topic(void)
 {
 	publish_fixture_open(&fixture, (struct publish_options){ .no_topic = true });
