@@ -16,7 +16,6 @@
 #define QUIET_MS             300 /* no request for so long: the gateway has gone elsewhere */
 #define HANDLERS_WAIT_MS_MAX 30000
 #define OPTION_BYTES_MAX     24
-#define RETRY_AFTER_S        "1"
 #define ADDRESS_BYTES_MAX    80
 
 /* --- what a thread keeps --- */
@@ -122,10 +121,9 @@ static void turn_away(struct http_exchange *x)
 {
 	if (x->server->has_metrics)
 		metric_add(x->server->metrics.turned_away, 1);
-	http_response_header(x->response, "Retry-After", RETRY_AFTER_S);
-	http_problem(x->response, 503, "unavailable",
-		     "More requests came than can be served at once. Nothing was done. "
-		     "Please try again.");
+	http_unavailable(x->response,
+			 "More requests came than can be served at once. Nothing was done. "
+			 "Please try again.");
 }
 
 static void serve(struct http_exchange *x)

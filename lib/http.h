@@ -134,6 +134,8 @@ void http_response_header(struct http_response *response, const char *name, cons
  * leave the body a complete JSON object.
  */
 void http_problem(struct http_response *response, int status, const char *slug, const char *detail);
+/* The same for 503, with Retry-After: what may be asked again in a moment. */
+void http_unavailable(struct http_response *response, const char *detail);
 /* Adds {"field","detail"} to errors[]. */
 void http_problem_field(struct http_response *response, const char *field, const char *detail);
 /* Adds a member; value is JSON. */

@@ -1,7 +1,8 @@
 /*
  * http_gate - how many handlers may run at once, learnt from how long they take.
  *
- * Shape    at first `least` and FIRST more, at most `most`: the peer may be slow from the start.
+ * Shape    at first `least` and HTTP_GATE_FIRST more, at most `most`: the peer may be slow from
+ *          the start.
  *          One that took longer than slow_us halves the limit, once in slow_us, down to `least`;
  *          each that took less than half of that while the limit was in use adds one. slow_us 0:
  *          everybody may enter.

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#define RETRY_AFTER_S "1"
+
 static const struct {
 	int status;
 	const char *name;
@@ -80,6 +82,12 @@ void http_problem(struct http_response *response, int status, const char *slug, 
 			    response->request_id);
 	}
 	strbuf_add_char(body, '}');
+}
+
+void http_unavailable(struct http_response *response, const char *detail)
+{
+	http_response_header(response, "Retry-After", RETRY_AFTER_S);
+	http_problem(response, 503, "unavailable", detail);
 }
 
 /* Takes back the end of a complete body so that more can follow. */

@@ -22,8 +22,7 @@ void read_api_add_metrics(struct read_api *api, struct metrics *metrics)
 
 static void answer_unavailable(struct http_response *response)
 {
-	http_problem(response, 503, "unavailable", "The data cannot be read right now. Try again.");
-	http_response_header(response, "Retry-After", READ_API_RETRY_AFTER_S);
+	http_unavailable(response, "The data cannot be read right now. Try again.");
 }
 
 void read_api_answer_failure(struct read_api *api, struct http_response *response,

@@ -172,7 +172,6 @@ static void copy(char *to, size_t size, const char *text)
 	(void)snprintf(to, size, "%s", text); /* The columns have the same bounds. */
 }
 
-/* NULL gives 0. */
 static err_code fill_seat(const PGresult *rows, int i, struct state *state, struct err *err)
 {
 	struct seat *const seat =

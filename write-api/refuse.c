@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#define RETRY_AFTER_S    "1"
 #define DETAIL_BYTES_MAX 224
 #define MEMBER_BYTES_MAX (BOOKING_ID_BYTES_MAX + 2)
 
@@ -51,8 +50,7 @@ static void answer_unavailable(struct write_api *api, struct http_response *resp
 			       const char *detail)
 {
 	count(api, REFUSAL_UNAVAILABLE);
-	http_response_header(response, "Retry-After", RETRY_AFTER_S);
-	http_problem(response, 503, "unavailable", detail);
+	http_unavailable(response, detail);
 }
 
 void refuse_no_memory(struct write_api *api, struct http_response *response)

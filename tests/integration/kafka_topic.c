@@ -11,6 +11,7 @@
 
 #define ANSWER_WAIT_MS 15000
 #define REPLICAS       1
+#define READ_POLL_MS   100
 
 void kafka_topic_name(const char *prefix, char buf[static KAFKA_TOPIC_BYTES_MAX])
 {
@@ -20,12 +21,16 @@ void kafka_topic_name(const char *prefix, char buf[static KAFKA_TOPIC_BYTES_MAX]
 
 rd_kafka_t *kafka_topic_client(rd_kafka_type_t type)
 {
+	return kafka_topic_client_of(getenv("TEST_KAFKA_BROKERS"), type);
+}
+
+rd_kafka_t *kafka_topic_client_of(const char *brokers, rd_kafka_type_t type)
+{
 	_cleanup_(rd_kafka_conf_destroyp) rd_kafka_conf_t *conf = NULL;
 	struct err err = { 0 };
 	char text[256];
 
-	cr_assert_eq(kafka_conf_new(getenv("TEST_KAFKA_BROKERS"), "test", &conf, &err), ERR_OK,
-		     "%s", err.text);
+	cr_assert_eq(kafka_conf_new(brokers, "test", &conf, &err), ERR_OK, "%s", err.text);
 	if (type == RD_KAFKA_CONSUMER) {
 		cr_assert_eq(kafka_conf_set(conf, "group.id", "test", &err), ERR_OK);
 		cr_assert_eq(kafka_conf_set(conf, "enable.auto.commit", "false", &err), ERR_OK);
@@ -35,6 +40,34 @@ rd_kafka_t *kafka_topic_client(rd_kafka_type_t type)
 	cr_assert(client, "%s", text);
 	(void)STEAL(conf); /* rd_kafka_new took it. */
 	return client;
+}
+
+void kafka_topic_read(rd_kafka_t *consumer, const char *topic, int partitions, int64_t within_ms,
+		      void (*show)(void *ctx, const rd_kafka_message_t *message), void *ctx)
+{
+	rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(partitions);
+	const int64_t until_ms = clock_monotonic_ms() + within_ms;
+	int ends = 0;
+
+	for (int i = 0; i < partitions; i++)
+		rd_kafka_topic_partition_list_add(all, topic, i)->offset =
+			RD_KAFKA_OFFSET_BEGINNING;
+	(void)rd_kafka_poll_set_consumer(consumer); /* Fails only for a producer. */
+	cr_assert_eq(rd_kafka_assign(consumer, all), RD_KAFKA_RESP_ERR_NO_ERROR);
+	while (ends < partitions) {
+		cr_assert_lt(clock_monotonic_ms(), until_ms, "the topic cannot be read");
+		rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, READ_POLL_MS);
+		if (!message)
+			continue;
+		if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+			ends++;
+		else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+			show(ctx, message);
+		rd_kafka_message_destroy(message);
+	}
+	rd_kafka_topic_partition_list_destroy(all);
+	(void)rd_kafka_consumer_close(consumer); /* It is in no group: nothing to leave. */
+	rd_kafka_destroy(consumer);
 }
 
 /* The one event that an administrative request ends with. */

@@ -190,36 +190,27 @@ static void copy_message(const rd_kafka_message_t *message, struct published *re
 	copy_header(headers, COMMAND_HEADER_TRACEPARENT, ret->traceparent);
 }
 
+struct reading {
+	struct published *messages;
+	size_t max, count;
+};
+
+static void read_message(void *ctx, const rd_kafka_message_t *message)
+{
+	struct reading *reading = ctx;
+
+	if (reading->count < reading->max)
+		copy_message(message, &reading->messages[reading->count++]);
+}
+
 size_t publish_fixture_read(const struct publish_fixture *fixture, struct published *messages,
 			    size_t max)
 {
-	rd_kafka_t *consumer = kafka_topic_client(RD_KAFKA_CONSUMER);
-	rd_kafka_topic_partition_list_t *all =
-		rd_kafka_topic_partition_list_new(FIXTURE_PARTITIONS);
-	const int64_t until_ms = clock_monotonic_ms() + READ_WAIT_MS;
-	size_t count = 0;
-	int ends = 0;
+	struct reading reading = { .messages = messages, .max = max };
 
-	for (int i = 0; i < FIXTURE_PARTITIONS; i++)
-		rd_kafka_topic_partition_list_add(all, fixture->topic, i)->offset =
-			RD_KAFKA_OFFSET_BEGINNING;
-	(void)rd_kafka_poll_set_consumer(consumer); /* Fails only for a producer. */
-	cr_assert_eq(rd_kafka_assign(consumer, all), RD_KAFKA_RESP_ERR_NO_ERROR);
-	while (ends < FIXTURE_PARTITIONS) {
-		cr_assert_lt(clock_monotonic_ms(), until_ms, "the topic cannot be read");
-		rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 500);
-		if (!message)
-			continue;
-		if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-			ends++;
-		else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && count < max)
-			copy_message(message, &messages[count++]);
-		rd_kafka_message_destroy(message);
-	}
-	rd_kafka_topic_partition_list_destroy(all);
-	(void)rd_kafka_consumer_close(consumer); /* It is in no group: nothing to leave. */
-	rd_kafka_destroy(consumer);
-	return count;
+	kafka_topic_read(kafka_topic_client(RD_KAFKA_CONSUMER), fixture->topic, FIXTURE_PARTITIONS,
+			 READ_WAIT_MS, read_message, &reading);
+	return reading.count;
 }
 
 /* --- what is expected --- */

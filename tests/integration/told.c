@@ -1,6 +1,5 @@
 #include "told.h"
 
-#include "clock.h"
 #include "kafka_topic.h"
 
 #include <criterion/criterion.h>
@@ -28,8 +27,9 @@ static void header(const rd_kafka_message_t *message, const char *name, char *bu
 	(void)snprintf(buf, size, "%.*s", (int)len, (const char *)value);
 }
 
-static void take(const rd_kafka_message_t *message)
+static void take(void *ctx, const rd_kafka_message_t *message)
 {
+	(void)ctx;
 	cr_assert_lt(told_count, TOLD_MAX);
 	struct told *const ret = &told[told_count++];
 	char key[40];
@@ -45,28 +45,9 @@ static void take(const rd_kafka_message_t *message)
 
 void told_read(const char *topic, int partitions)
 {
-	rd_kafka_t *const consumer = kafka_topic_client(RD_KAFKA_CONSUMER);
-	rd_kafka_topic_partition_list_t *const all = rd_kafka_topic_partition_list_new(partitions);
-	const int64_t deadline_ms = clock_monotonic_ms() + READ_MS;
-	int open = partitions;
-
-	for (int i = 0; i < partitions; i++)
-		rd_kafka_topic_partition_list_add(all, topic, i)->offset = 0;
-	cr_assert_eq(rd_kafka_assign(consumer, all), RD_KAFKA_RESP_ERR_NO_ERROR);
-	rd_kafka_topic_partition_list_destroy(all);
 	told_count = 0;
-	while (open > 0) {
-		cr_assert_lt(clock_monotonic_ms(), deadline_ms, "the topic cannot be read");
-		rd_kafka_message_t *const message = rd_kafka_consumer_poll(consumer, 100);
-		if (!message)
-			continue;
-		if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-			open--;
-		else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-			take(message);
-		rd_kafka_message_destroy(message);
-	}
-	rd_kafka_destroy(consumer);
+	kafka_topic_read(kafka_topic_client(RD_KAFKA_CONSUMER), topic, partitions, READ_MS, take,
+			 NULL);
 }
 
 void told_expect_in_order(int bookings, int versions)

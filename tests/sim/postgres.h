@@ -61,6 +61,8 @@ struct statement {
 /* NULL: done, and *ret is what it answers (NULL: no rows). Otherwise an SQLSTATE and a text. */
 typedef const char *statement_run(struct session *session, const struct statement *statement,
 				  PGresult **ret);
+/* Of a statement that the simulation has no use for. */
+statement_run statement_nothing;
 
 struct statement_entry {
 	const char *name;

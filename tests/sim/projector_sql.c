@@ -22,16 +22,6 @@ static uint64_t xmin_of(const struct session *session)
 	return seen == &tables ? postgres_xmin() : seen->xmin;
 }
 
-static const char *nothing(struct session *session, const struct statement *statement,
-			   PGresult **ret)
-{
-	(void)session;
-	(void)statement;
-	(void)ret;
-
-	return NULL;
-}
-
 static const char *begin_snapshot(struct session *session, const struct statement *statement,
 				  PGresult **ret)
 {
@@ -372,8 +362,8 @@ static const char *booking_ids(struct session *session, const struct statement *
 }
 
 const struct statement_entry projector_statements[] = {
-	{ "listen", nothing },
-	{ "watch_client", nothing },
+	{ "listen", statement_nothing },
+	{ "watch_client", statement_nothing },
 	{ "begin_snapshot", begin_snapshot },
 	{ "take_lock", take_lock },
 	{ "model", model },

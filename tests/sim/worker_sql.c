@@ -16,16 +16,6 @@ static int64_t fence_ms(struct session *session, int partition)
 	return see_progress(session, partition)->changed_ms;
 }
 
-static const char *nothing(struct session *session, const struct statement *statement,
-			   PGresult **ret)
-{
-	(void)session;
-	(void)statement;
-	(void)ret;
-
-	return NULL;
-}
-
 static const char *begin(struct session *session, const struct statement *statement, PGresult **ret)
 {
 	(void)statement;
@@ -419,8 +409,8 @@ static const char *load_keys(struct session *session, const struct statement *st
 
 const struct statement_entry worker_statements[] = {
 	{ "begin", begin },
-	{ "check", nothing },
-	{ "notify", nothing },
+	{ "check", statement_nothing },
+	{ "notify", statement_nothing },
 	{ "enter_partition", enter_partition },
 	{ "read_progress", read_progress },
 	{ "own_partition", own_partition },
