@@ -14,6 +14,8 @@
  * gateway's second attempt (HTTP_ATTEMPT_HEADER), of which the first may have been carried out.
  *
  * Owns     the request's strings live until the handler returns; response buffers are the server's.
+ *          A shared body is borrowed from http_response_share until it is released, on the
+ *          handler's thread.
  * Threads  a handler runs on any of `threads` threads; a connection holds one for its lifetime, so
  *          nothing long-lived may be served here, and there must be threads for all connections
  *          that a gateway opens: those it keeps idle, and those with a request. Whoever comes
@@ -52,11 +54,20 @@ struct http_request {
 	const void *connection;                  /* for http_header */
 };
 
+/* Bytes that others keep, and are sent from where they are. */
+struct http_shared {
+	const char *bytes; /* NULL: there are none */
+	size_t len;
+	void (*release)(void *owner); /* once they are sent, or not wanted after all */
+	void *owner;
+};
+
 struct http_response {
 	int status;                /* 200 until set */
 	const char *content_type;  /* a literal; "application/json" until set */
 	struct strbuf headers;     /* further "Name: value\r\n" lines */
 	struct strbuf body;
+	struct http_shared shared; /* the body, when it has bytes */
 	/* Set by a handler whose request is about one booking: for the request's log line. */
 	char booking_id[HTTP_BOOKING_ID_BYTES_MAX];
 	const char *request_id;    /* the server's: the instance of a problem */
@@ -128,6 +139,12 @@ bool http_query(const struct http_request *request, const char *name, char *buf,
 
 void http_response_header(struct http_response *response, const char *name, const char *value);
 
+/* Answers with bytes of the caller's instead of `body`, without a copy; at most
+ * HTTP_RESPONSE_BYTES_MAX of them. */
+void http_response_share(struct http_response *response, const struct http_shared *shared);
+/* Gives them back, if there are any: `body` is the body again. */
+void http_response_unshare(struct http_response *response);
+
 /*
  * Makes the response a problem (RFC 9457): {"type","title","status","detail","instance"}; the title
  * is the status's name, `type` is "/problems/<slug>". Then any number of http_problem_field; both
@@ -140,6 +157,9 @@ void http_unavailable(struct http_response *response, const char *detail);
 void http_problem_field(struct http_response *response, const char *field, const char *detail);
 /* Adds a member; value is JSON. */
 void http_problem_member(struct http_response *response, const char *name, const char *json);
+
+/* The client says that it has this one already. etag has its quotes. */
+bool http_etag_is_known(const struct http_request *request, const char *etag);
 
 /*
  * Answers from `body` with a strong ETag: sets the header, and 304 without body when If-None-Match

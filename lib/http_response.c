@@ -4,6 +4,9 @@
 #include <string.h>
 
 #define RETRY_AFTER_S "1"
+/* Of a shared body: goes with the head, so that a short answer is one write and a long one is not
+ * copied. */
+#define SHARED_START_BYTES (8u << 10)
 
 static const struct {
 	int status;
@@ -50,6 +53,7 @@ void http_response_begin(struct http_response *response, const char *request_id)
 	response->content_type = "application/json";
 	strbuf_reset(&response->headers);
 	strbuf_reset(&response->body);
+	http_response_unshare(response);
 	response->booking_id[0] = '\0';
 	response->request_id = request_id;
 	response->problem_fields = 0;
@@ -62,6 +66,21 @@ void http_response_header(struct http_response *response, const char *name, cons
 	strbuf_addf(&response->headers, "%s: %s\r\n", name, value);
 }
 
+void http_response_share(struct http_response *response, const struct http_shared *shared)
+{
+	assert(shared->bytes && shared->release);
+
+	http_response_unshare(response);
+	response->shared = *shared;
+}
+
+void http_response_unshare(struct http_response *response)
+{
+	if (response->shared.bytes)
+		response->shared.release(response->shared.owner);
+	response->shared = (struct http_shared){ 0 };
+}
+
 void http_problem(struct http_response *response, int status, const char *slug, const char *detail)
 {
 	struct strbuf *body = &response->body;
@@ -69,6 +88,7 @@ void http_problem(struct http_response *response, int status, const char *slug, 
 	response->status = status;
 	response->content_type = "application/problem+json";
 	response->problem_fields = 0;
+	http_response_unshare(response);
 	strbuf_reset(body);
 	strbuf_addf(body, "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d", slug,
 		    http_status_name(status), status);
@@ -129,15 +149,21 @@ void http_problem_member(struct http_response *response, const char *name, const
 	strbuf_add_char(body, '}');
 }
 
+bool http_etag_is_known(const struct http_request *request, const char *etag)
+{
+	const char *known = http_header(request, "If-None-Match");
+
+	return known && http_etag_matches(known, etag);
+}
+
 bool http_not_modified(const struct http_request *request, struct http_response *response,
 		       const char *etag)
 {
 	http_response_header(response, "ETag", etag);
-
-	const char *known = http_header(request, "If-None-Match");
-	if (!known || !http_etag_matches(known, etag))
+	if (!http_etag_is_known(request, etag))
 		return false;
 	response->status = 304;
+	http_response_unshare(response);
 	strbuf_reset(&response->body);
 	return true;
 }
@@ -152,6 +178,17 @@ static bool has_no_body(int status)
 	return status == 204 || status == 304;
 }
 
+static size_t body_len(const struct http_response *response)
+{
+	return response->shared.bytes ? response->shared.len : response->body.len;
+}
+
+static bool is_too_long(const struct http_response *response)
+{
+	return response->headers.overflow || response->body.overflow ||
+	       body_len(response) > HTTP_RESPONSE_BYTES_MAX;
+}
+
 void http_response_head(const struct http_exchange *x, struct strbuf *out)
 {
 	const struct http_response *response = x->response;
@@ -160,7 +197,7 @@ void http_response_head(const struct http_exchange *x, struct strbuf *out)
 		    http_status_name(response->status));
 	if (!has_no_body(response->status)) {
 		strbuf_addf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
-			    response->content_type, response->body.len);
+			    response->content_type, body_len(response));
 	}
 	strbuf_addf(out, "X-Request-Id: %s\r\n", x->request.request_id);
 	if (x->request.traceparent[0] != '\0')
@@ -171,25 +208,48 @@ void http_response_head(const struct http_exchange *x, struct strbuf *out)
 	strbuf_addf(out, "Connection: %s\r\n\r\n", x->keep_alive ? "keep-alive" : "close");
 }
 
+static bool write_all(struct http_exchange *x, const char *bytes, size_t len)
+{
+	return mg_write(x->conn, bytes, len) == (int)len;
+}
+
+/* The head with the body, or with the start of a shared one, of which the rest follows. */
+static bool write_response(struct http_exchange *x, bool with_body)
+{
+	const struct http_response *response = x->response;
+	const struct http_shared *shared = &response->shared;
+	struct strbuf *out = &x->thread->out;
+	const size_t start = shared->len < SHARED_START_BYTES ? shared->len : SHARED_START_BYTES;
+
+	strbuf_reset(out);
+	http_response_head(x, out);
+	if (with_body && shared->bytes)
+		strbuf_add(out, shared->bytes, start);
+	else if (with_body)
+		strbuf_add(out, response->body.data, response->body.len);
+	if (out->overflow || !write_all(x, out->data, out->len))
+		return false;
+
+	return !with_body || start == shared->len ||
+	       write_all(x, shared->bytes + start, shared->len - start);
+}
+
 void http_response_send(struct http_exchange *x)
 {
 	struct http_response *response = x->response;
-	struct strbuf *out = &x->thread->out;
 
-	if (response->body.overflow || response->headers.overflow) {
+	if (is_too_long(response)) {
 		strbuf_reset(&response->headers);
 		http_problem(response, 500, "internal-error", "The answer is too long to send.");
 	}
 	if (atomic_load(&x->server->draining))
 		x->keep_alive = false;
 
-	strbuf_reset(out);
-	http_response_head(x, out);
-	if (strcmp(x->request.method, "HEAD") != 0 && !has_no_body(response->status))
-		strbuf_add(out, response->body.data, response->body.len);
 	/* A failed write means that the client is gone: nobody is left to tell. */
-	if (out->overflow || mg_write(x->conn, out->data, out->len) != (int)out->len)
+	if (!write_response(x, strcmp(x->request.method, "HEAD") != 0 &&
+				       !has_no_body(response->status)))
 		x->keep_alive = false;
+	http_response_unshare(response);
 	if (!x->keep_alive)
 		mg_disable_connection_keep_alive(x->conn);
 }

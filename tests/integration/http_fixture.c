@@ -32,6 +32,26 @@ static void large(void *ctx, const struct http_request *request, struct http_res
 		strbuf_add_char(&response->body, (char)('a' + i % 26));
 }
 
+static void give_back(void *owner)
+{
+	struct http_fixture *fixture = owner;
+
+	atomic_fetch_sub(&fixture->lent, 1);
+}
+
+static void lend(void *ctx, const struct http_request *request, struct http_response *response)
+{
+	static char bytes[HTTP_FIXTURE_LARGE_BYTES];
+	struct http_fixture *fixture = ctx;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)('a' + i % 26);
+	atomic_fetch_add(&fixture->lent, 1);
+	http_response_share(response,
+			    &(struct http_shared){ bytes, sizeof(bytes), give_back, fixture });
+	(void)http_not_modified(request, response, "\"7\"");
+}
+
 static void slow(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	struct http_fixture *fixture = ctx;
@@ -52,6 +72,7 @@ err_code http_fixture_open_server(struct http_fixture *fixture, int port, struct
 		{ "PUT", "/optional", take, HTTP_JSON_OPTIONAL },
 		{ "DELETE", "/optional", take, HTTP_JSON_OPTIONAL },
 		{ "GET", "/large", large, HTTP_PLAIN },
+		{ "GET", "/lent", lend, HTTP_PLAIN },
 		{ "GET", "/slow", slow, HTTP_PLAIN },
 	};
 	const struct http_config config = {

@@ -3,7 +3,8 @@
  *
  * Routes   GET /echo/{id} answers the id, ETag "7"; POST /echo/{id}, for JSON only POST /json, and
  *          for JSON or nothing PUT and DELETE /optional answer 202 with the body; GET /large
- *          answers HTTP_FIXTURE_LARGE_BYTES; GET /slow takes HTTP_FIXTURE_SLOW_MS.
+ *          answers HTTP_FIXTURE_LARGE_BYTES, GET /lent the same from its own bytes, ETag "7";
+ *          GET /slow takes HTTP_FIXTURE_SLOW_MS.
  */
 #pragma once
 
@@ -26,6 +27,7 @@ struct http_fixture {
 	struct raw_connection client;
 	int port;
 	atomic_int handled; /* requests that reached a handler */
+	atomic_int lent;    /* shared bodies not given back yet  */
 	int64_t slow_ms;    /* set before it is opened; 0: handlers may take as they like */
 };
 

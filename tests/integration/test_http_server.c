@@ -433,14 +433,41 @@ Test(http_server, answers_304_without_a_body)
 	raw_expect_body(&answer, "a");
 }
 
-Test(http_server, sends_a_large_answer_whole)
+static void expect_large(const char *path)
 {
-	raw_send_text(&fixture.client, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+	char request[64];
+
+	(void)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+	raw_send_text(&fixture.client, request);
 	const struct raw_answer answer = raw_read(&fixture.client, false);
 	cr_assert_eq(answer.status, 200);
 	cr_assert_eq(answer.body_len, HTTP_FIXTURE_LARGE_BYTES);
 	for (size_t i = 0; i < HTTP_FIXTURE_LARGE_BYTES; i++)
 		cr_assert_eq(answer.body[i], (char)('a' + i % 26), "at %zu", i);
+}
+
+Test(http_server, sends_a_large_answer_whole)
+{
+	expect_large("/large");
+}
+
+Test(http_server, sends_what_is_shared_whole_and_gives_it_back)
+{
+	expect_large("/lent");
+	expect_large("/lent");
+	raw_send_text(&fixture.client, "HEAD /lent HTTP/1.1\r\nHost: x\r\n\r\n");
+
+	struct raw_answer answer = raw_read(&fixture.client, true);
+	cr_expect_eq(answer.status, 200);
+	raw_expect_header(&answer, "Content-Length", "1048576");
+	raw_send_text(&fixture.client,
+		      "GET /lent HTTP/1.1\r\nHost: x\r\nIf-None-Match: \"7\"\r\n\r\n");
+	answer = raw_read(&fixture.client, true);
+	cr_expect_eq(answer.status, 304);
+	raw_send_text(&fixture.client, "GET /echo/a HTTP/1.1\r\nHost: x\r\n\r\n");
+	answer = raw_read(&fixture.client, false);
+	raw_expect_body(&answer, "a");
+	cr_expect_eq(atomic_load(&fixture.lent), 0);
 }
 
 Test(http_server, says_continue_only_before_a_body_it_will_take)

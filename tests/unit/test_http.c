@@ -283,6 +283,30 @@ Test(http_problem, is_complete_after_each_addition)
 	json_decref(json);
 }
 
+static void count_release(void *owner)
+{
+	int *released = owner;
+
+	(*released)++;
+}
+
+Test(http_problem, gives_back_what_was_to_be_sent)
+{
+	int released = 0;
+	const struct http_shared shared = { "map", 3, count_release, &released };
+
+	http_response_share(&response, &shared);
+	cr_expect_eq(released, 0);
+	http_response_share(&response, &shared);
+	cr_expect_eq(released, 1);
+	http_problem(&response, 500, "internal-error", NULL);
+	cr_expect_eq(released, 2);
+	cr_expect_null(response.shared.bytes);
+	http_response_share(&response, &shared);
+	http_response_begin(&response, "req-2");
+	cr_expect_eq(released, 3);
+}
+
 Test(http_status, names_what_is_sent)
 {
 	cr_expect_str_eq(http_status_name(202), "Accepted");
