@@ -1,6 +1,7 @@
 #include "http_internal.h"
 
 #include "clock.h"
+#include "http_hang_up.h"
 #include "log.h"
 
 #include <assert.h>
@@ -344,12 +345,10 @@ int http_server_port(const struct http_server *server)
 	return mg_get_server_ports(server->mg, 1, &port) == 1 ? port.port : 0;
 }
 
-static bool is_quiet(const struct http_server *server, int64_t since_ms)
+static bool is_quiet(const struct http_server *server)
 {
-	const int64_t last_ms = atomic_load(&server->last_request_ms);
-	const int64_t from_ms = last_ms > since_ms ? last_ms : since_ms;
-
-	return atomic_load(&server->active) == 0 && clock_monotonic_ms() - from_ms >= QUIET_MS;
+	return atomic_load(&server->active) == 0 &&
+	       clock_monotonic_ms() - atomic_load(&server->last_request_ms) >= QUIET_MS;
 }
 
 void http_server_close(struct http_server *server, int64_t linger_ms)
@@ -359,7 +358,7 @@ void http_server_close(struct http_server *server, int64_t linger_ms)
 
 	const int64_t start_ms = clock_monotonic_ms();
 	atomic_store(&server->draining, true);
-	while (clock_monotonic_ms() - start_ms < linger_ms && !is_quiet(server, start_ms))
+	while (clock_monotonic_ms() - start_ms < linger_ms && !is_quiet(server))
 		clock_sleep_ms(DRAIN_POLL_MS);
 
 	/* Once mg_stop is called civetweb sends nothing more, not even a running handler's answer.
@@ -370,6 +369,7 @@ void http_server_close(struct http_server *server, int64_t linger_ms)
 	       clock_monotonic_ms() - stop_ms < HANDLERS_WAIT_MS_MAX)
 		clock_sleep_ms(DRAIN_POLL_MS);
 
+	http_hang_up(http_server_port(server));
 	mg_stop(server->mg);
 	(void)mg_exit_library(); /* Answers whether it was initialised. */
 	http_gate_done(&server->gate);

@@ -115,13 +115,10 @@ err_code http_server_open(const struct http_config *config, const struct http_ro
 /* The port it listens on. */
 int http_server_port(const struct http_server *server);
 
-#define HTTP_STOP_MS 2000 /* civetweb's longest sleep */
-
 /*
  * Drains: from now on each answer says Connection: close; after linger_ms, or once no request has
  * come for a while, cuts what still comes without an answer, waits for running handlers and stops
- * listening.
- * An idle connection can hold it up for HTTP_STOP_MS more. Ignores NULL.
+ * listening. One that has been idle for that while stops at once. Ignores NULL.
  */
 void http_server_close(struct http_server *server, int64_t linger_ms);
 

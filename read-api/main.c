@@ -122,7 +122,7 @@ static void *close_server(void *ctx)
 	return NULL;
 }
 
-/* Both at once: each takes up to HTTP_STOP_MS longer than its requests. */
+/* Both at once: each lingers, and has the time for it once. */
 static void close_servers(struct http_server *server, struct http_server *wait_server,
 			  int64_t linger_ms)
 {
@@ -160,7 +160,7 @@ static int run(const struct read_api_config *config, struct read_api *api, struc
 	stop_arm_deadline(config->common.drain_ms);
 	ops_drain(ops);
 	waiters_stop(api->waiters);
-	/* The rest of the time is for reads that wait for MongoDB, and for HTTP_STOP_MS. */
+	/* The rest of the time is for reads that wait for MongoDB. */
 	close_servers(server, wait_server, config->common.drain_ms / 5);
 	log_info("stopped");
 

@@ -129,7 +129,7 @@ static void drain(const struct write_api_config *config, struct ops *ops,
 	log_info("draining", LOG_INT("within_ms", config->common.drain_ms));
 	stop_arm_deadline(config->common.drain_ms);
 	ops_drain(ops);
-	/* The rest of the time is for handlers that wait for Kafka, and for HTTP_STOP_MS. */
+	/* The rest of the time is for handlers that wait for Kafka. */
 	http_server_close(server, config->common.drain_ms / 5);
 }
 
