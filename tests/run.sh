@@ -6,12 +6,17 @@
 # usage: tests/run.sh [all]                     every suite but images
 #        tests/run.sh SUITE [ARGUMENT...]       style, build, unit, sim, checker, model, fuzz,
 #                                               sanitized, integration, mutants, e2e, memory,
-#                                               threads, faults, browser or images
+#                                               threads, faults, browser, bench or
+#                                               images
 # ARGUMENTs go to `meson test` or pytest: tests/run.sh e2e -k two_people
 #
 # faults by its name runs the campaigns at full length, for half an hour: their figures are in
 # .run/tests/faults. `all`, and faults --short, run each for some seconds. mutants by its name tries
 # all of them, `all` those that are quick.
+#
+# bench by its name measures for a quarter of an hour and writes tests/bench/RESULTS.md; see
+# tests/bench/bench.py for --rounds, --seconds and --only. `all`, and bench --quick, only see that
+# it measures: no figure is judged, and none is written down.
 #
 # FUZZ_SECONDS=n   also lets libFuzzer look for new inputs, n seconds for each parser
 # TEST_PORT_BASE, TEST_GATEWAY_PORT   where the throwaway servers listen (28000, 28080)
@@ -28,7 +33,7 @@ venv=$top/.run/opt/venv
 readonly top work logs results venv
 readonly FAILURE_LINES_MAX=40
 readonly SUITES_ALL=(unit sim checker model fuzz sanitized integration mutants e2e memory threads
-	faults browser)
+	faults browser bench)
 
 # shellcheck source=tests/lib/process.sh
 source "$top/tests/lib/process.sh"
@@ -46,6 +51,8 @@ source "$top/tests/lib/suites.sh"
 source "$top/tests/lib/proofs.sh"
 # shellcheck source=tests/lib/sanitizers.sh
 source "$top/tests/lib/sanitizers.sh"
+# shellcheck source=tests/lib/bench.sh
+source "$top/tests/lib/bench.sh"
 # shellcheck source=tests/images.sh
 source "$top/tests/images.sh"
 
@@ -95,6 +102,7 @@ run_one() {
 	case $suite in
 	style | build | threads | images) "suite_$suite" "$@" || : ;;
 	faults) suite_build && suite_faults_full "$@" ;;
+	bench) suite_build && suite_bench_full "$@" ;;
 	mutants) suite_mutants_full "$@" || : ;;
 	*) suite_build && "suite_$suite" "$@" ;;
 	esac
@@ -104,7 +112,7 @@ main() {
 	local suite=${1:-all}
 	case $suite in
 	all | style | build | unit | sim | checker | model | fuzz | sanitized) ;;
-	integration | mutants | e2e | memory | threads | faults | browser | images) ;;
+	integration | mutants | e2e | memory | threads | faults | browser | bench | images) ;;
 	-h | --help) usage && exit 0 ;;
 	*) usage >&2 && exit 64 ;;
 	esac

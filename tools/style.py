@@ -23,7 +23,7 @@ CODE = (".c", ".h", ".sh", ".py")
 FORBIDDEN = re.compile(
     r"\b(atoi|atol|atof|strcpy|strcat|sprintf|vsprintf|gets|alloca|strtok|rand)\s*\(")
 STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|/\*.*?\*/', re.DOTALL)
-NOT_OURS = re.compile(r"^(\.git|\.run|build.*|__pycache__|corpus)$")
+NOT_OURS = re.compile(r"^(\.git|\.run|build.*|__pycache__|corpus|peer-node)$")
 
 
 def paths(*suffixes):

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Seatline, the Node.js peer and the floors, side by side on this machine.
+
+usage: bench.py --tools BUILD --peer DIRECTORY --work DIRECTORY [--junit FILE]
+                [--rounds N] [--seconds S] [--only GROUP]... [--quick]
+  --tools     a meson build directory that has tests/bench/preload
+  --peer      peer-node/ with its packages
+  --work      for scratch and results.json
+  --junit     also write there which groups went through
+  --seconds   of one load
+  --quick     one round of a second and some hundred bookings: whether each group has its figures;
+              what the figures are says nothing then
+What is measured is SEATLINE_BUILD_DIR's; SEATLINE_STATE_DIR, _PORT_BASE and _GATEWAY_PORT say where
+it runs.
+Groups: accept read visible live drain project starts memory growth. All of a full run's figures go
+to RESULTS.md.
+
+Everything is measured in each round, in another order each time, by turns with what it is compared
+with. Programs that a figure is not about are stopped.
+"""
+import argparse
+import contextlib
+import sys
+import time
+import traceback
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import accept  # noqa: E402 - after the path
+import drain
+import memory
+import project
+import read
+from cpu import Cpu
+from figures import Figures
+from floor import Pgbench, StaticFiles
+from peer import Peer
+from seatline import Seatline
+
+GROUPS = {"accept": accept, "read": read, "drain": drain, "project": project, "memory": memory}
+PEER_WRITE, PEER_READ, FLOOR = 500, 501, 502  # ports from the base
+ROUNDS, SECONDS = 3, 4
+QUICK_SECONDS = 1
+WARM_S = 2  # a broker and a Node.js that have just started are not what is measured
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.quick = options.quick
+        self.rounds = 1 if self.quick else options.rounds
+        self.seconds = QUICK_SECONDS if self.quick else options.seconds
+        self.warm_s = min(WARM_S, self.seconds)
+        self.work = Path(options.work)
+        self.groups = options.only or list(GROUPS)
+        self.figures, self.cases = Figures(), ElementTree.Element("testsuite", name="bench")
+        self.round, self.names = 0, 0
+        self.seatline = self.peer = self.files = self.pgbench = self.memory = None
+
+    # --- what is measured ------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def everything(self):
+        """Up, and down again whatever happens."""
+        self.seatline = Seatline(self.options.tools)
+        base = self.seatline.base
+        self.files = StaticFiles(self.work / "floor", base + FLOOR)
+        try:
+            self.seatline.open()
+            self.files.start()
+            native = HERE.parent / "lib" / "native.sh"
+            self.pgbench = Pgbench(self.work / "pgbench", self.seatline, native)
+            self.peer = Peer(self.options.peer, self.seatline, base + PEER_WRITE,
+                             base + PEER_READ, self.work)
+            self.memory = memory.Memory(self)
+            yield
+        finally:
+            if self.peer:
+                self.peer.stop()
+            self.files.stop()
+            self.seatline.keep_logs(self.work / "logs")
+            self.seatline.close()
+
+    def run(self):
+        for name in self.groups:
+            prepare = getattr(GROUPS[name], "prepare", None)
+            if prepare:
+                prepare(self)
+        for self.round in range(self.rounds):
+            print(f"round {self.round + 1} of {self.rounds}", flush=True)
+            for name in self.groups:
+                self.case(name, lambda: GROUPS[name].run(self))
+            self.memory.end_round()
+        self.case("the read model equals the write model", self.verify)
+
+    def verify(self):
+        self.seatline.rest()
+        self.seatline.assert_verified()
+
+    def case(self, name, work):
+        """One that fails does not stop the others; its rows then have no figures."""
+        print(f"  {name}", flush=True)
+        begun = time.monotonic()
+        case = ElementTree.SubElement(self.cases, "testcase", classname="bench", name=name)
+        try:
+            work()
+        except Exception as error:  # whatever went wrong is told, and counted
+            traceback.print_exc()
+            ElementTree.SubElement(case, "failure", message=repr(error)[:500])
+            self.peer.stop()
+        case.set("time", f"{time.monotonic() - begun:.1f}")
+        print(f"  {name}: {case.get('time')} s", flush=True)
+
+    # --- for the groups --------------------------------------------------------------------------
+
+    def in_turn(self, measurements):
+        """All of them, each round beginning with another one."""
+        at = self.round % len(measurements)
+        for measure in measurements[at:] + measurements[:at]:
+            measure()
+
+    def fresh_name(self, name):
+        self.names += 1
+        return f"{name}-{self.names}"
+
+    @contextlib.contextmanager
+    def cpu(self, name):
+        """Microseconds of a processor that each process needs for one of cpu.operations."""
+        cpu = Cpu(self.seatline)
+        yield cpu
+        for process, spent in cpu.spent().items():
+            self.figures.add(f"cpu.{name}.{process}", spent * 1e6 / cpu.operations, "us")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    for name in ("--tools", "--peer", "--work"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--junit")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=int, default=SECONDS)
+    parser.add_argument("--only", action="append", choices=list(GROUPS))
+    parser.add_argument("--quick", action="store_true")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    bench = Bench(options)
+    bench.work.mkdir(parents=True, exist_ok=True)
+    with bench.everything():
+        bench.run()
+    bench.figures.write(bench.work / "results.json", {"rounds": bench.rounds})
+    if options.junit:
+        ElementTree.ElementTree(bench.cases).write(options.junit)
+    return 1 if bench.cases.findall(".//failure") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

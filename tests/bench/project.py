@@ -1,0 +1,95 @@
+"""From PostgreSQL's log to equal maps in MongoDB: behind a working worker, and to catch up."""
+
+import time
+
+import drain
+from support.wait import wait_for
+
+POLL_S = 0.02
+WITHIN_S = 180
+
+
+def run(bench):
+    bench.in_turn([lambda: follow(bench), lambda: catch_up(bench), lambda: peer(bench)])
+
+
+def folded(seatline, ids):
+    """Seats whose change stands in the maps: a map's version is the sum of its seats'."""
+    maps = seatline.mongo()["events"].find({"_id": {"$in": ids}}, {"version": 1})
+    return sum(each["version"] for each in maps)
+
+
+def follow(bench):
+    """Worker and projector at work together: from the last commit until all maps are equal."""
+    seatline = bench.seatline
+    seatline.run_only()
+    ids, shape, _ = drain.backlog(bench, "follow", drain.FRESH)
+    seats, stored = shape[0] * shape[1], seatline.stored()
+    seatline.run_only("projector")
+    seatline.wait_maps(ids, shape[1])
+    seatline["worker-0"].start()
+    while seatline.consumed() < stored:
+        time.sleep(POLL_S)
+    committed = time.monotonic()
+    wait_for(lambda: folded(seatline, ids) >= seats, WITHIN_S, f"{seats} seats are projected")
+    bench.figures.add("project.behind.ours", time.monotonic() - committed, "s")
+    drain.prove(seatline, ids, shape)
+    bench.memory.note("projector")
+    seatline.wait_projected()
+
+
+def catch_up(bench):
+    """The worker is done before the projector begins: seats a second."""
+    seatline = bench.seatline
+    seatline.run_only()
+    ids, shape, _ = drain.backlog(bench, "catch", drain.FRESH)
+    seats = shape[0] * shape[1]
+    seatline.run_only("projector")
+    seatline.wait_maps(ids, shape[1])
+    seatline.run_only()
+    drain.decide(bench, "catch", ids, shape)
+    seatline["worker-0"].stop()
+    with bench.cpu("project.catch") as cpu:
+        seatline["projector-0"].start()
+        seen = series(seatline, ids, seats)
+        cpu.operations = seats
+    bench.figures.add("project.catch.ours", rate(seen), "/s")
+    seatline.wait_projected()
+    bench.memory.note("projector")
+
+
+def series(seatline, ids, seats):
+    """(time, seats folded), from the first change to the last."""
+    seen, deadline = [], time.monotonic() + WITHIN_S
+    while not seen or seen[-1][1] < seats:
+        assert time.monotonic() < deadline, seen[-1:]
+        done = folded(seatline, ids)
+        if done:
+            seen.append((time.monotonic(), done))
+        time.sleep(POLL_S)
+    return seen
+
+
+def rate(seen):
+    """One that was done at the first look has the time between two looks."""
+    seconds = seen[-1][0] - seen[0][0]
+    return (seen[-1][1] - seen[0][1]) / seconds if seconds else seen[-1][1] / POLL_S
+
+
+def peer(bench):
+    """data-sync, one updateOne a seat, over what its worker has booked."""
+    bench.seatline.run_only()
+    bench.peer.setup()
+    bench.peer.start("worker")
+    commands = drain.QUICK_PEER_COMMANDS if bench.quick else drain.PEER_COMMANDS
+    bench.peer.node("drain.js", str(commands), within=drain.DRAIN_S)
+    bench.peer.stop("worker")
+    states = bench.seatline.mongo().client["peer_read"]["sync_state"]
+    before = states.find_one()["lastSyncTimestamp"]
+    bench.peer.start("projector")
+    begun = time.monotonic()
+    wait_for(lambda: states.find_one()["lastSyncTimestamp"] != before, WITHIN_S,
+             "data-sync is through")
+    bench.figures.add("project.catch.peer", commands / (time.monotonic() - begun), "/s")
+    bench.memory.note_peer("projector")
+    bench.peer.stop("projector")
