@@ -20,14 +20,16 @@ void accepted_answer(struct http_response *response, const char *booking_id,
 	(void)snprintf(location, sizeof(location), "/api/bookings/%s", booking_id);
 	http_response_header(response, "Location", location);
 	http_response_header(response, "Retry-After", RETRY_AFTER_S);
-	strbuf_addf(&response->body, "{\"message\":\"%s\",\"bookingId\":\"%s\",",
-		    command_id ? COMMAND_MESSAGE : BOOKING_MESSAGE, booking_id);
+	struct strbuf *body = &response->body;
+	strbuf_add_texts(body, "{\"message\":\"", command_id ? COMMAND_MESSAGE : BOOKING_MESSAGE,
+			 "\",\"bookingId\":\"", booking_id, "\",", NULL);
 	if (command_id)
-		strbuf_addf(&response->body, "\"commandId\":\"%s\",", command_id);
-	strbuf_addf(&response->body, "\"status\":\"pending\",\"links\":{\"self\":\"%s\"", location);
+		strbuf_add_texts(body, "\"commandId\":\"", command_id, "\",", NULL);
+	strbuf_add_texts(body, "\"status\":\"pending\",\"links\":{\"self\":\"", location, "\"",
+			 NULL);
 	if (event_id)
-		strbuf_addf(&response->body, ",\"event\":\"/api/events/%s\"", event_id);
-	strbuf_add_text(&response->body, "}}");
+		strbuf_add_texts(body, ",\"event\":\"/api/events/", event_id, "\"", NULL);
+	strbuf_add_text(body, "}}");
 }
 
 /* "wait=N", with space around the sign as RFC 7240 has it; -1: another preference. */

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -50,6 +49,13 @@ void clock_sleep_ms(int64_t ms)
 		;
 }
 
+/* By hand, because each request and each log line has a time: printf took longer than the rest. */
+static void write_digits(char *to, size_t count, int number)
+{
+	for (size_t i = count; i-- > 0; number /= 10)
+		to[i] = (char)('0' + number % 10);
+}
+
 void clock_format(int64_t wall_ms, char buf[static CLOCK_TEXT_BYTES_MAX])
 {
 	if (wall_ms < WALL_MS_MIN)
@@ -63,12 +69,14 @@ void clock_format(int64_t wall_ms, char buf[static CLOCK_TEXT_BYTES_MAX])
 	struct tm tm;
 	(void)gmtime_r(&seconds, &tm); /* Cannot fail: the year fits, see above. */
 
-	/* The masks tell the compiler what the bounds above already promise. */
-	(void)snprintf(buf, CLOCK_TEXT_BYTES_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-		       (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
-		       (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
-		       (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
-		       (unsigned)fraction % 1000);
+	memcpy(buf, "0000-00-00T00:00:00.000Z", CLOCK_TEXT_BYTES_MAX);
+	write_digits(buf, 4, tm.tm_year + 1900);
+	write_digits(buf + 5, 2, tm.tm_mon + 1);
+	write_digits(buf + 8, 2, tm.tm_mday);
+	write_digits(buf + 11, 2, tm.tm_hour);
+	write_digits(buf + 14, 2, tm.tm_min);
+	write_digits(buf + 17, 2, tm.tm_sec);
+	write_digits(buf + 20, 3, (int)fraction);
 }
 
 /* The text against a pattern in which '0' stands for any digit. */

@@ -1,6 +1,7 @@
 #include "http_internal.h"
 
 #include "clock.h"
+#include "random.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -8,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #define DISCARD_BYTES_MAX (1u << 18)
 #define DISCARD_MS_MAX    2000
 #define ALLOW_BYTES_MAX   64
+#define PIECE_BYTES       16 /* of a body, between two looks at the clock */
 
 /* --- pure pieces --- */
 
@@ -231,12 +232,15 @@ bool http_query(const struct http_request *request, const char *name, char *buf,
 
 static void make_request_id(char buf[static REQUEST_ID_BYTES_MAX])
 {
+	static const char digits[] = "0123456789abcdef";
 	unsigned char random[16];
-	const ssize_t got = getrandom(random, sizeof(random), 0);
-	assert(got == (ssize_t)sizeof(random)); /* Up to 256 bytes never come short. */
 
-	for (size_t i = 0; i < sizeof(random); i++)
-		(void)snprintf(buf + 2 * i, 3, "%02x", random[i]);
+	random_bytes(random, sizeof(random));
+	for (size_t i = 0; i < sizeof(random); i++) {
+		buf[2 * i] = digits[random[i] >> 4];
+		buf[2 * i + 1] = digits[random[i] & 0xf];
+	}
+	buf[2 * sizeof(random)] = '\0';
 }
 
 void http_request_begin(struct http_exchange *x, bool is_parsed)
@@ -479,16 +483,19 @@ static bool is_head_again(const struct http_request *request)
 }
 
 /*
- * mg_read waits up to the time-out for each single byte, so only reading byte by byte bounds the
- * whole of it. What came together with the head, as short bodies do, costs no system call.
+ * mg_read waits up to the time-out for each single byte, so only reading in small pieces bounds the
+ * whole of it: whoever lets a body drip, past the gateway, has at most PIECE_BYTES + 1 time-outs.
+ * What came together with the head, as short bodies do, costs no system call.
  */
 static bool receive(struct mg_connection *conn, char *buf, size_t len, int64_t timeout_ms)
 {
 	const int64_t until_ms = clock_monotonic_ms() + timeout_ms;
 
-	for (size_t i = 0; i < len; i++)
-		if (mg_read(conn, buf + i, 1) != 1 || clock_monotonic_ms() > until_ms)
+	for (size_t at = 0; at < len; at += PIECE_BYTES) {
+		const size_t piece = len - at < PIECE_BYTES ? len - at : PIECE_BYTES;
+		if (mg_read(conn, buf + at, piece) != (int)piece || clock_monotonic_ms() > until_ms)
 			return false;
+	}
 	return true;
 }
 

@@ -63,7 +63,7 @@ void http_response_header(struct http_response *response, const char *name, cons
 {
 	assert(!strpbrk(name, "\r\n:") && !strpbrk(value, "\r\n"));
 
-	strbuf_addf(&response->headers, "%s: %s\r\n", name, value);
+	strbuf_add_texts(&response->headers, name, ": ", value, "\r\n", NULL);
 }
 
 void http_response_share(struct http_response *response, const struct http_shared *shared)
@@ -193,19 +193,23 @@ void http_response_head(const struct http_exchange *x, struct strbuf *out)
 {
 	const struct http_response *response = x->response;
 
-	strbuf_addf(out, "HTTP/1.1 %d %s\r\n", response->status,
-		    http_status_name(response->status));
+	strbuf_add_text(out, "HTTP/1.1 ");
+	strbuf_add_int(out, response->status);
+	strbuf_add_texts(out, " ", http_status_name(response->status), "\r\n", NULL);
 	if (!has_no_body(response->status)) {
-		strbuf_addf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
-			    response->content_type, body_len(response));
+		strbuf_add_texts(out, "Content-Type: ", response->content_type,
+				 "\r\nContent-Length: ", NULL);
+		strbuf_add_int(out, (int64_t)body_len(response));
+		strbuf_add_text(out, "\r\n");
 	}
-	strbuf_addf(out, "X-Request-Id: %s\r\n", x->request.request_id);
+	strbuf_add_texts(out, "X-Request-Id: ", x->request.request_id, "\r\n", NULL);
 	if (x->request.traceparent[0] != '\0')
-		strbuf_addf(out, "traceparent: %s\r\n", x->request.traceparent);
+		strbuf_add_texts(out, "traceparent: ", x->request.traceparent, "\r\n", NULL);
 	if (!is_read(x->request.method) || response->status >= 400)
 		strbuf_add_text(out, "Cache-Control: no-store\r\n");
 	strbuf_add(out, response->headers.data, response->headers.len);
-	strbuf_addf(out, "Connection: %s\r\n\r\n", x->keep_alive ? "keep-alive" : "close");
+	strbuf_add_texts(out, "Connection: ", x->keep_alive ? "keep-alive" : "close", "\r\n\r\n",
+			 NULL);
 }
 
 static bool write_all(struct http_exchange *x, const char *bytes, size_t len)

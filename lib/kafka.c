@@ -4,7 +4,9 @@
 #include "log.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,71 +115,49 @@ err_code kafka_conf_new(const char *brokers, const char *client_id, rd_kafka_con
 
 /*
  * Shared by the waiting sender and the reports still to come, which may arrive after the sender has
- * given up: the last one to let go frees it.
+ * given up: the last one to let go frees it. A semaphore and no lock: one thread settles the
+ * deliveries of all senders, and each one that it woke would stop at a lock it still held.
  */
 struct delivery {
-	pthread_mutex_t lock;
-	pthread_cond_t settled;
-	size_t pending;    /* reports to come           */
-	size_t references; /* pending, and the sender's */
-	rd_kafka_resp_err_t failure;
-	bool maybe_stored; /* of a failed one */
+	sem_t settled;            /* posted once, by the last report */
+	atomic_size_t pending;    /* reports to come                 */
+	atomic_size_t references; /* pending, and the sender's       */
+	atomic_int failure;       /* rd_kafka_resp_err_t             */
+	atomic_bool maybe_stored; /* of a failed one                 */
 };
 
-static struct delivery *delivery_new(void)
+static struct delivery *delivery_new(size_t count)
 {
 	struct delivery *const delivery = calloc(1, sizeof(*delivery));
 	assert(delivery);
 
-	pthread_condattr_t attr;
-	int failed = pthread_condattr_init(&attr);
-	failed |= pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	failed |= pthread_cond_init(&delivery->settled, &attr);
-	failed |= pthread_mutex_init(&delivery->lock, NULL);
+	const int failed = sem_init(&delivery->settled, 0, 0);
 	assert(!failed);
-	(void)pthread_condattr_destroy(&attr); /* Cannot fail: just initialised. */
-	delivery->references = 1;
+	(void)failed; /* Only the assertion reads it. */
+	atomic_init(&delivery->pending, count);
+	atomic_init(&delivery->references, count + 1);
 
 	return delivery;
 }
 
-/* Called with the lock held; gives it back. */
 static void delivery_release(struct delivery *delivery)
 {
-	const bool last = --delivery->references == 0;
-
-	(void)pthread_mutex_unlock(&delivery->lock); /* Cannot fail: we hold it. */
-	if (!last)
+	if (atomic_fetch_sub(&delivery->references, 1) > 1)
 		return;
-	(void)pthread_cond_destroy(&delivery->settled); /* No one is left to wait. */
-	(void)pthread_mutex_destroy(&delivery->lock);
+	(void)sem_destroy(&delivery->settled); /* No one is left to wait. */
 	free(delivery);
-}
-
-static void delivery_lock(struct delivery *delivery)
-{
-	const int failed = pthread_mutex_lock(&delivery->lock);
-	assert(!failed);
-}
-
-static void delivery_expect(struct delivery *delivery, size_t count)
-{
-	delivery_lock(delivery);
-	delivery->pending += count;
-	delivery->references += count;
-	(void)pthread_mutex_unlock(&delivery->lock); /* Cannot fail: we hold it. */
 }
 
 static void delivery_settle(struct delivery *delivery, rd_kafka_resp_err_t failure,
 			    bool maybe_stored)
 {
-	delivery_lock(delivery);
 	if (failure) {
-		delivery->failure = failure;
-		delivery->maybe_stored |= maybe_stored;
+		atomic_store(&delivery->failure, (int)failure);
+		if (maybe_stored)
+			atomic_store(&delivery->maybe_stored, true);
 	}
-	if (--delivery->pending == 0)
-		(void)pthread_cond_signal(&delivery->settled); /* Cannot fail. */
+	if (atomic_fetch_sub(&delivery->pending, 1) == 1)
+		(void)sem_post(&delivery->settled); /* Once: cannot overflow. */
 	delivery_release(delivery);
 }
 
@@ -488,26 +468,25 @@ static rd_kafka_resp_err_t enqueue(struct kafka_producer *producer,
 	return failure;
 }
 
-/* Waits for the reports; false when they did not all come in time. The lock is held on return. */
+/* Waits for the reports; false when they did not all come in time. */
 static bool wait_settled(struct delivery *delivery, int64_t wait_ms)
 {
 	const struct timespec until = deadline(wait_ms);
-	int timed_out = 0;
 
-	delivery_lock(delivery);
-	while (delivery->pending > 0 && !timed_out)
-		timed_out = pthread_cond_timedwait(&delivery->settled, &delivery->lock, &until);
-
-	return delivery->pending == 0;
+	while (sem_clockwait(&delivery->settled, CLOCK_MONOTONIC, &until) != 0)
+		if (errno != EINTR)
+			return false;
+	return true;
 }
 
 static err_code outcome(struct kafka_producer *producer, struct delivery *delivery,
 			rd_kafka_resp_err_t queueing, bool *ret_maybe_stored, struct err *err)
 {
 	const bool settled = wait_settled(delivery, producer->ack_wait_ms);
-	const rd_kafka_resp_err_t failure = delivery->failure ? delivery->failure : queueing;
+	const int reported = atomic_load(&delivery->failure);
+	const rd_kafka_resp_err_t failure = reported ? (rd_kafka_resp_err_t)reported : queueing;
 
-	*ret_maybe_stored = !settled || delivery->maybe_stored;
+	*ret_maybe_stored = !settled || atomic_load(&delivery->maybe_stored);
 	delivery_release(delivery);
 	if (!settled) {
 		note_state(producer, false);
@@ -524,11 +503,10 @@ static err_code outcome(struct kafka_producer *producer, struct delivery *delive
 static err_code send_counted(struct kafka_producer *producer, const struct kafka_message *messages,
 			     size_t count, bool *ret_maybe_stored, struct err *err)
 {
-	struct delivery *const delivery = delivery_new();
+	struct delivery *const delivery = delivery_new(count);
 	rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
 	size_t queued = 0;
 
-	delivery_expect(delivery, count);
 	while (queued < count && !failure) {
 		failure = enqueue(producer, &messages[queued], delivery);
 		if (!failure)

@@ -5,7 +5,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Kept free for the end of every line, so that it closes whatever was cut. */
@@ -40,9 +43,128 @@ enum log_level log_level_parse(const char *text)
 	return LOG_LEVEL_INFO;
 }
 
+/* --- writing --- */
+
+/* Lines that wait for each other. */
+static struct {
+	atomic_bool on;
+	pthread_mutex_t lock; /* all below */
+	pthread_cond_t changed;
+	pthread_t writer;
+	bool is_ending;
+	bool is_asleep; /* the writer, until there is a line */
+	size_t len;
+	char bytes[LOG_COLLECTED_BYTES_MAX];
+} collected = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+/* One write, so that lines of several threads never mix. A log that cannot be written to has nobody
+ * to tell. */
+static void write_out(const char *bytes, size_t len)
+{
+	ssize_t written;
+
+	do {
+		written = write(STDERR_FILENO, bytes, len);
+	} while (written < 0 && errno == EINTR);
+}
+
+/* The lock is held. */
+static void write_collected(void)
+{
+	if (collected.len > 0)
+		write_out(collected.bytes, collected.len);
+	collected.len = 0;
+}
+
+/* False: no longer. */
+static bool collect(const char *bytes, size_t len, enum log_level level)
+{
+	(void)pthread_mutex_lock(&collected.lock); /* Cannot fail: a static, error-free mutex. */
+	const bool is_on = atomic_load(&collected.on);
+	if (is_on) {
+		if (len > sizeof(collected.bytes) - collected.len)
+			write_collected();
+		memcpy(collected.bytes + collected.len, bytes, len);
+		collected.len += len;
+		if (level >= LOG_LEVEL_WARN)
+			write_collected();
+		else if (collected.is_asleep)
+			(void)pthread_cond_signal(&collected.changed); /* Cannot fail. */
+	}
+	(void)pthread_mutex_unlock(&collected.lock);
+	return is_on;
+}
+
+/* With the lock, for LOG_COLLECT_MS or until the end. */
+static void wait_for_more(void)
+{
+	const int64_t until_us = clock_monotonic_us() + LOG_COLLECT_MS * 1000;
+	const struct timespec until = {
+		.tv_sec = until_us / 1000000,
+		.tv_nsec = until_us % 1000000 * 1000,
+	};
+	int timed_out = 0;
+
+	while (!collected.is_ending && !timed_out)
+		timed_out = pthread_cond_clockwait(&collected.changed, &collected.lock,
+						   CLOCK_MONOTONIC, &until);
+}
+
+/* Writes what has waited for LOG_COLLECT_MS, and sleeps while there is nothing. */
+static void *write_now_and_then(void *ctx)
+{
+	(void)ctx;
+	(void)pthread_mutex_lock(&collected.lock);
+	while (!collected.is_ending) {
+		if (collected.len == 0) {
+			collected.is_asleep = true;
+			(void)pthread_cond_wait(&collected.changed, &collected.lock);
+			collected.is_asleep = false;
+			continue;
+		}
+		wait_for_more();
+		write_collected();
+	}
+	(void)pthread_mutex_unlock(&collected.lock);
+	return NULL;
+}
+
+void log_collect_begin(void)
+{
+	assert(!atomic_load(&collected.on));
+
+	collected.is_ending = false;
+	if (pthread_create(&collected.writer, NULL, write_now_and_then, NULL) == 0)
+		atomic_store(&collected.on, true);
+	else
+		log_warn("log_not_collected");
+}
+
+void log_collect_end(void)
+{
+	if (!atomic_load(&collected.on))
+		return;
+	(void)pthread_mutex_lock(&collected.lock);
+	atomic_store(&collected.on, false);
+	collected.is_ending = true;
+	write_collected();
+	(void)pthread_cond_signal(&collected.changed); /* Cannot fail. */
+	(void)pthread_mutex_unlock(&collected.lock);
+	(void)pthread_join(collected.writer, NULL); /* Ours, joinable: cannot fail. */
+}
+
+/* --- a line --- */
+
 static size_t room(const struct strbuf *line)
 {
 	return line->bytes_max - TAIL_BYTES - line->len;
+}
+
+static void add_name(struct strbuf *line, const char *name)
+{
+	strbuf_add_text(line, ",\"");
+	strbuf_add_text(line, name);
+	strbuf_add_text(line, "\":");
 }
 
 /* Adds ,"name":"text", cut to the room there is; false when it was cut or left out. */
@@ -52,7 +174,7 @@ static bool add_text(struct strbuf *line, const char *name, const char *text)
 
 	if (room(line) < name_bytes + sizeof("null") - 1)
 		return false;
-	strbuf_addf(line, ",\"%s\":", name);
+	add_name(line, name);
 	if (text)
 		return strbuf_add_json_cut(line, text, strlen(text), room(line));
 	strbuf_add_text(line, "null");
@@ -65,7 +187,7 @@ static bool add_number(struct strbuf *line, const char *name, int64_t number)
 
 	if (room(line) < strlen(name) + sizeof(",\"\":") - 1 + number_bytes_max)
 		return false;
-	strbuf_addf(line, ",\"%s\":", name);
+	add_name(line, name);
 	strbuf_add_int(line, number);
 	return true;
 }
@@ -80,7 +202,8 @@ static bool add_field(struct strbuf *line, const struct log_field *field)
 	case LOG_KIND_BOOL:
 		if (room(line) < strlen(field->name) + sizeof(",\"\":false") - 1)
 			return false;
-		strbuf_addf(line, ",\"%s\":%s", field->name, field->number ? "true" : "false");
+		add_name(line, field->name);
+		strbuf_add_text(line, field->number ? "true" : "false");
 		return true;
 	}
 	assert(false);
@@ -103,7 +226,11 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	char now[CLOCK_TEXT_BYTES_MAX];
 	clock_format(clock_wall_ms(), now);
 
-	strbuf_addf(&line, "{\"ts\":\"%s\",\"level\":\"%s\"", now, level_names[level]);
+	strbuf_add_text(&line, "{\"ts\":\"");
+	strbuf_add_text(&line, now);
+	strbuf_add_text(&line, "\",\"level\":\"");
+	strbuf_add_text(&line, level_names[level]);
+	strbuf_add_char(&line, '"');
 	bool whole = add_text(&line, "service", service_name);
 	whole = add_text(&line, "event", event) && whole;
 	for (size_t i = 0; i < count; i++)
@@ -113,10 +240,6 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	strbuf_add_text(&line, END);
 	assert(!line.overflow);
 
-	/* One write, so that lines of several threads never mix. A log that cannot be written to
-	   has nobody to tell. */
-	ssize_t written;
-	do {
-		written = write(STDERR_FILENO, line.data, line.len);
-	} while (written < 0 && errno == EINTR);
+	if (!atomic_load(&collected.on) || !collect(line.data, line.len, level))
+		write_out(line.data, line.len);
 }

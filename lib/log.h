@@ -5,7 +5,7 @@
  *
  * `event` is a fixed snake_case name; data goes into fields. Secrets and bodies are never logged.
  * Shape    a line is at most LOG_LINE_BYTES_MAX; longer fields are cut, the line stays valid JSON.
- * Threads  any; each line is one write(2).
+ * Threads  any; each line is one write(2), or whole lines together are: log_collect_begin.
  */
 #pragma once
 
@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #define LOG_LINE_BYTES_MAX 4096
+#define LOG_COLLECTED_BYTES_MAX (64u << 10)
+#define LOG_COLLECT_MS 50
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 enum log_kind { LOG_KIND_STR, LOG_KIND_INT, LOG_KIND_BOOL };
@@ -31,6 +33,16 @@ struct log_field {
 
 /* Once, before any other thread; `service` must outlive the process's last line. */
 void log_open(const char *service, enum log_level least);
+
+/*
+ * For programs that log each request, where a write for each costs more than the line. From here on
+ * debug and info lines wait for each other, up to LOG_COLLECT_MS or LOG_COLLECTED_BYTES_MAX; a
+ * warning or an error is written at once, after them. A process that is killed loses those that
+ * wait. Without memory for its thread, nothing waits.
+ */
+void log_collect_begin(void);
+/* Writes what waits; from here on each line is written at once. */
+void log_collect_end(void);
 
 /* "debug", "info", "warn", "error"; anything else is LOG_LEVEL_INFO. */
 enum log_level log_level_parse(const char *text);

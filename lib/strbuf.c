@@ -1,7 +1,6 @@
 #include "strbuf.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +77,16 @@ void strbuf_add_text(struct strbuf *buf, const char *text)
 	strbuf_add(buf, text, strlen(text));
 }
 
+void strbuf_add_texts(struct strbuf *buf, const char *first, ...)
+{
+	va_list ap;
+
+	va_start(ap, first);
+	for (const char *text = first; text; text = va_arg(ap, const char *))
+		strbuf_add_text(buf, text);
+	va_end(ap);
+}
+
 void strbuf_add_char(struct strbuf *buf, char c)
 {
 	strbuf_add(buf, &c, 1);
@@ -85,13 +94,22 @@ void strbuf_add_char(struct strbuf *buf, char c)
 
 void strbuf_addf(struct strbuf *buf, const char *fmt, ...)
 {
+	/* Into the room there is: only what does not fit is written a second time. */
+	const size_t room = buf->overflow ? 0 : buf->capacity - buf->len;
 	va_list ap, again;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	const int len = vsnprintf(NULL, 0, fmt, ap);
+	const int len = vsnprintf(room > 0 ? buf->data + buf->len : NULL, room, fmt, ap);
 	va_end(ap);
 
 	assert(len >= 0); /* The formats are ours: a bad one is a bug. */
+	if ((size_t)len < room) {
+		buf->len += (size_t)len;
+		va_end(again);
+		return;
+	}
+	if (room > 0)
+		buf->data[buf->len] = '\0';
 	if (reserve(buf, (size_t)len)) {
 		(void)vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, again);
 		buf->len += (size_t)len;
@@ -102,8 +120,16 @@ void strbuf_addf(struct strbuf *buf, const char *fmt, ...)
 void strbuf_add_int(struct strbuf *buf, int64_t number)
 {
 	char text[24];
-	const int len = snprintf(text, sizeof(text), "%" PRId64, number);
-	strbuf_add(buf, text, (size_t)len);
+	size_t at = sizeof(text);
+	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+	do {
+		text[--at] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (number < 0)
+		text[--at] = '-';
+	strbuf_add(buf, text + at, sizeof(text) - at);
 }
 
 /*
@@ -164,6 +190,14 @@ static size_t next_char(const char *text, size_t len, char escape[static ESCAPE_
 	return taken > 0 ? taken : 1;
 }
 
+/* The many that stand for themselves, in one byte. */
+static bool is_plain(char c)
+{
+	const unsigned char byte = (unsigned char)c;
+
+	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
 bool strbuf_add_json_cut(struct strbuf *buf, const char *text, size_t len, size_t bytes_max)
 {
 	assert(bytes_max >= 2);
@@ -174,6 +208,11 @@ bool strbuf_add_json_cut(struct strbuf *buf, const char *text, size_t len, size_
 
 	strbuf_add_char(buf, '"');
 	while (at < len) {
+		if (is_plain(text[at]) && room > 0) {
+			at++;
+			room--;
+			continue;
+		}
 		const size_t taken = next_char(text + at, len - at, escape);
 		const size_t written = escape[0] ? strlen(escape) : taken;
 		if (written > room)

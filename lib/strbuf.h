@@ -28,6 +28,8 @@ void strbuf_reset(struct strbuf *buf); /* empty again, memory kept */
 
 void strbuf_add(struct strbuf *buf, const char *bytes, size_t len);
 void strbuf_add_text(struct strbuf *buf, const char *text);
+/* Several texts; NULL ends them. */
+void strbuf_add_texts(struct strbuf *buf, const char *first, ...) __attribute__((sentinel));
 void strbuf_add_char(struct strbuf *buf, char c);
 void strbuf_addf(struct strbuf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void strbuf_add_int(struct strbuf *buf, int64_t number);

@@ -94,8 +94,7 @@ void accept_command(struct acceptance *acceptance)
 	struct err err = { 0 };
 	bool maybe_stored = false;
 
-	(void)snprintf(response->booking_id, sizeof(response->booking_id), "%s",
-		       command->booking_id.text);
+	memcpy(response->booking_id, command->booking_id.text, sizeof(response->booking_id));
 	if (acceptance->key && idempotency_remember(api->idempotency, command, acceptance->key) ==
 				       IDEMPOTENCY_CONFLICT) {
 		refuse_reused_key(api, response);

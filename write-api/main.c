@@ -179,5 +179,8 @@ int main(int argc, char **argv)
 	if (status != CONFIG_GO_ON)
 		return status;
 	log_open(WRITE_API_PROGRAM.name, log_level_parse(config.common.log_level));
-	return serve(&config);
+	log_collect_begin();
+	const int exit_status = serve(&config);
+	log_collect_end();
+	return exit_status;
 }

@@ -24,8 +24,12 @@ err_code publish_command(struct kafka_producer *producer, const struct command *
 	if (code != ERR_OK)
 		return code;
 
-	_cleanup_(strbuf_done) struct strbuf value;
-	strbuf_init(&value, COMMAND_BYTES_MAX);
+	char bytes[COMMAND_BYTES_MAX + 1];
+	struct strbuf value = {
+		.data = bytes,
+		.capacity = sizeof(bytes),
+		.bytes_max = COMMAND_BYTES_MAX,
+	};
 	command_encode(command, &value);
 	if (value.overflow)
 		return err_set(err, ERR_INTERNAL, "a command of more than %d bytes",

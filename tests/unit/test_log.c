@@ -6,9 +6,13 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LINES_TO_FILL   800 /* more than LOG_COLLECTED_BYTES_MAX, less than the pipe */
+#define WRITTEN_WAIT_MS 10000
 
 static int from_stderr = -1;
 
@@ -17,6 +21,7 @@ static void capture(void)
 {
 	int ends[2];
 	cr_assert_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	cr_assert_geq(fcntl(ends[1], F_SETPIPE_SZ, 1 << 18), 1 << 18);
 	cr_assert_geq(dup2(ends[1], STDERR_FILENO), 0);
 	(void)close(ends[1]);
 	from_stderr = ends[0];
@@ -28,7 +33,7 @@ TestSuite(log, .init = capture);
 /* What was written since the last call; the caller frees it. */
 static char *captured(void)
 {
-	const size_t bytes_max = 1 << 17;
+	const size_t bytes_max = 1 << 18;
 	char *text = malloc(bytes_max);
 	cr_assert(text);
 	size_t len = 0;
@@ -220,6 +225,51 @@ Test(log, keeps_lines_of_several_threads_apart)
 		lines++;
 	}
 	cr_expect_eq(lines, 400);
+}
+
+Test(log, collects_lines_of_several_threads_and_writes_the_rest_at_the_end)
+{
+	log_collect_begin();
+	for (int i = 0; i < LINES_TO_FILL; i++)
+		log_info("filler", LOG_STR("text", "so long that the lines do not fit together"));
+	log_collect_end();
+	_cleanup_free_ char *text = captured();
+	size_t lines = 0;
+	for (const char *at = text; (at = strchr(at, '\n')); at++)
+		lines++;
+	cr_expect_eq(lines, LINES_TO_FILL);
+
+	log_info("after");
+	_cleanup_(json_decrefp) json_t *line = captured_line();
+	cr_expect_str_eq(member(line, "event"), "after");
+}
+
+Test(log, writes_a_collected_line_though_nothing_follows_it)
+{
+	struct pollfd written = { .fd = from_stderr, .events = POLLIN };
+
+	log_collect_begin();
+	for (int i = 0; i < 3; i++) {
+		log_info("alone");
+		cr_assert_eq(poll(&written, 1, WRITTEN_WAIT_MS), 1);
+		_cleanup_(json_decrefp) json_t *line = captured_line();
+		cr_expect_str_eq(member(line, "event"), "alone");
+	}
+	log_collect_end();
+}
+
+Test(log, writes_a_warning_at_once_after_the_lines_that_waited)
+{
+	log_collect_begin();
+	log_info("first");
+	log_warn("second");
+	_cleanup_free_ char *text = captured();
+	log_collect_end();
+
+	const char *first = strstr(text, "\"event\":\"first\"");
+	const char *second = strstr(text, "\"event\":\"second\"");
+	cr_assert(first && second, "%s", text);
+	cr_expect_lt(first, second);
 }
 
 Test(log, goes_on_when_nobody_reads)
