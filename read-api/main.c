@@ -1,4 +1,7 @@
+#include "answer_cache.h"
 #include "clock.h"
+#include "event_answers.h"
+#include "follow.h"
 #include "http.h"
 #include "log.h"
 #include "metrics.h"
@@ -22,11 +25,13 @@
 #define WAIT_SPARE_THREADS         8
 #define WAIT_REQUEST_TIMEOUT_MS    1000
 #define WAIT_KEEP_ALIVE_TIMEOUT_MS 200
-#define SPARE_CLIENTS              3 /* besides one per thread: watch, waiters, one to breathe */
+#define SPARE_CLIENTS              4 /* besides one per thread: watch, follow, waiters, one more */
 
 DEFINE_CLEANUP(struct metrics *, metrics_free)
 DEFINE_CLEANUP(struct mongo *, mongo_close)
+DEFINE_CLEANUP(struct answer_cache *, answer_cache_close)
 DEFINE_CLEANUP(struct watch *, watch_close)
+DEFINE_CLEANUP(struct follow *, follow_close)
 DEFINE_CLEANUP(struct waiters *, waiters_close)
 DEFINE_CLEANUP(struct ops *, ops_close)
 
@@ -51,6 +56,19 @@ static err_code open_mongo(const struct read_api_config *config, struct mongo **
 	};
 
 	return mongo_open(&mongo, ret, err);
+}
+
+static struct answer_cache *open_answers(const struct read_api_config *config, struct read_api *api,
+					 struct metrics *metrics)
+{
+	const struct answer_cache_config answers = {
+		.bytes_max = (size_t)config->answer_cache_bytes,
+		.render_us_min = config->answer_ms_min * 1000,
+		.is_told = read_api_is_told,
+		.ctx = api,
+	};
+
+	return answer_cache_open(&answers, metrics);
 }
 
 static err_code open_server(const struct read_api_config *config, struct read_api *api,
@@ -185,12 +203,23 @@ static int serve(const struct read_api_config *config)
 	if (open_mongo(config, &mongo, &err) != ERR_OK)
 		return fail("mongodb_not_opened", &err);
 
+	_cleanup_(answer_cache_closep) struct answer_cache *answers =
+		open_answers(config, &api, metrics);
 	_cleanup_(watch_closep) struct watch *watch = NULL;
+	const struct watch_listener on_watch = { .on_ledger = event_answers_doubt, .ctx = answers };
 
-	if (watch_open(mongo, &watch, &err) != ERR_OK)
+	if (watch_open(mongo, &on_watch, &watch, &err) != ERR_OK)
 		return fail("watch_not_opened", &err);
 	api.mongo = mongo;
 	api.watch = watch;
+	api.answers = answers;
+
+	_cleanup_(follow_closep) struct follow *follow = NULL;
+	const struct follow_listener on_follow = event_answers_listener(answers);
+
+	if (follow_open(mongo, &on_follow, metrics, &follow, &err) != ERR_OK)
+		return fail("follow_not_opened", &err);
+	api.follow = follow;
 
 	_cleanup_(waiters_closep) struct waiters *waiters = NULL;
 

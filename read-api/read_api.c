@@ -45,14 +45,32 @@ void read_api_answer_failure(struct read_api *api, struct http_response *respons
 	}
 }
 
+static bool is_there(struct read_api *api, struct http_response *response)
+{
+	if (watch_is_up(api->watch))
+		return true;
+	metric_add(api->mongo_errors, 1);
+	answer_unavailable(response);
+	return false;
+}
+
+bool read_api_is_told(void *ctx)
+{
+	const struct read_api *const api = ctx;
+
+	return api->follow && follow_is_told(api->follow);
+}
+
+bool read_api_can_answer(struct read_api *api, struct http_response *response)
+{
+	return read_api_is_told(api) || is_there(api, response);
+}
+
 bool read_api_take_client(struct read_api *api, struct http_response *response,
 			  struct mongo_client *ret)
 {
-	if (!watch_is_up(api->watch)) {
-		metric_add(api->mongo_errors, 1);
-		answer_unavailable(response);
+	if (!is_there(api, response))
 		return false;
-	}
 
 	mongo_client_take(api->mongo, ret);
 	return true;

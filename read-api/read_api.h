@@ -6,8 +6,10 @@
  */
 #pragma once
 
+#include "answer_cache.h"
 #include "booking_id.h"
 #include "err.h"
+#include "follow.h"
 #include "http.h"
 #include "metrics.h"
 #include "mongo.h"
@@ -31,6 +33,8 @@ struct read_api {
 	struct mongo *mongo;
 	struct watch *watch;
 	struct waiters *waiters;
+	struct answer_cache *answers;
+	struct follow *follow; /* NULL: no change is told */
 	struct booking_id_key key;
 	struct metric *mongo_errors;
 	struct metric *read_seconds[READ_KIND_COUNT];
@@ -39,7 +43,15 @@ struct read_api {
 /* Adds the metrics and fills the fields that hold them. */
 void read_api_add_metrics(struct read_api *api, struct metrics *metrics);
 
-/* False: the response says that MongoDB is away. Waits for nothing then. */
+/* Every change up to a moment ago was told. Takes the struct read_api as void *. */
+bool read_api_is_told(void *api);
+
+/*
+ * False: the response says that MongoDB is away. Waits for nothing. For answers that are kept; what
+ * is told of every change was there a moment ago.
+ */
+bool read_api_can_answer(struct read_api *api, struct http_response *response);
+/* The same for what is not kept, and a client to read it with. */
 bool read_api_take_client(struct read_api *api, struct http_response *response,
 			  struct mongo_client *ret);
 

@@ -3,10 +3,10 @@
 #include "booking_routes.h"
 #include "clock.h"
 #include "etag.h"
-#include "events.h"
+#include "event_answers.h"
+#include "event_query.h"
 #include "layout.h"
 #include "read_api.h"
-#include "seat_map.h"
 
 #include <string.h>
 
@@ -24,79 +24,35 @@ static void get_events(void *ctx, const struct http_request *request,
 {
 	struct read_api *api = (struct read_api *)ctx;
 	struct event_query query;
-
-	if (!event_query_parse(request, &api->key, &query, response))
-		return;
-
-	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
-	_cleanup_(strbuf_done) struct strbuf link;
+	struct answer *answer = NULL;
 	struct err err = { 0 };
-	struct cursor last = { 0 };
-	bool more = false;
 
-	strbuf_init(&link, HTTP_HEADERS_BYTES_MAX);
-	if (!read_api_take_client(api, response, &client))
+	if (!event_query_parse(request, &api->key, &query, response) ||
+	    !read_api_can_answer(api, response))
 		return;
 
-	const int64_t start_us = clock_monotonic_us();
-	const err_code code = events_render(&client, &query, &response->body, &more, &last, &err);
-
-	metric_observe_since(api->read_seconds[READ_EVENTS], start_us);
-	if (code != ERR_OK) {
+	if (event_answers_list(api, &query, &answer, &err) == ERR_OK)
+		answer_send(answer, request, response);
+	else
 		read_api_answer_failure(api, response, "", &err);
-		return;
-	}
-	if (more)
-		event_query_write_next(&query, &api->key, &last, &link);
-	read_api_answer_page(request, response, &link);
-}
-
-/* Does the client say that it has this one? Without a word in the answer yet: it may change. */
-static bool client_has(const struct http_request *request, const char *etag)
-{
-	struct http_response unsent = { .status = 200 };
-
-	strbuf_init(&unsent.headers, HTTP_HEADERS_BYTES_MAX);
-	strbuf_init(&unsent.body, HTTP_HEADERS_BYTES_MAX); /* stays empty */
-
-	const bool has = http_not_modified(request, &unsent, etag);
-
-	strbuf_done(&unsent.headers);
-	return has;
 }
 
 static void get_event(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	struct read_api *api = (struct read_api *)ctx;
 	const char *event_id = request->params[0];
-	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
-	char ledger_id[WATCH_LEDGER_BYTES_MAX];
-	struct seat_map_version version;
+	struct answer *answer = NULL;
 	struct err err = { 0 };
-	err_code code = ERR_OK;
 
 	if (!ident_is_valid(event_id, strlen(event_id))) {
 		http_problem(response, 404, "not-found", NO_EVENT);
 		return;
 	}
-	if (!read_api_take_client(api, response, &client))
+	if (!read_api_can_answer(api, response))
 		return;
 
-	const int64_t start_us = clock_monotonic_us();
-	bool same = false;
-
-	watch_ledger(api->watch, ledger_id);
-	if (http_header(request, "If-None-Match")) {
-		code = seat_map_version(&client, ledger_id, event_id, &version, &err);
-		same = code == ERR_OK && client_has(request, version.etag.text);
-	}
-	if (code == ERR_OK && !same)
-		code = seat_map_render(&client, ledger_id, event_id, &response->body, &version,
-				       &err);
-	metric_observe_since(api->read_seconds[READ_EVENT], start_us);
-
-	if (code == ERR_OK)
-		read_api_answer_tagged(request, response, version.etag.text);
+	if (event_answers_map(api, event_id, &answer, &err) == ERR_OK)
+		answer_send(answer, request, response);
 	else
 		read_api_answer_failure(api, response, NO_EVENT, &err);
 }

@@ -24,23 +24,30 @@ struct seat {
 	uint32_t user_id_len;
 };
 
+static void begin_sum(struct seat_map_sum *sum, int64_t event_version, int64_t blocks_want,
+		      const char *ledger_id)
+{
+	*sum = (struct seat_map_sum){ .event_version = event_version, .blocks_want = blocks_want };
+	etag_mark_init(&sum->mark, ledger_id);
+}
+
+static void add_to_sum(struct seat_map_sum *sum, int64_t block, int64_t version)
+{
+	etag_mark_add(&sum->mark, block, version);
+	/* Wraps where no versions of seats add up to; the tag is made of each of them. */
+	sum->version = (int64_t)((uint64_t)sum->version + (uint64_t)version);
+	sum->blocks++;
+}
+
 void seat_map_sum_begin(struct seat_map_sum *sum, const bson_t *event, const char *ledger_id)
 {
-	*sum = (struct seat_map_sum){
-		.event_version = document_int(event, "event_version"),
-		.blocks_want = document_int(event, "blocks"),
-	};
-	etag_mark_init(&sum->mark, ledger_id);
+	begin_sum(sum, document_int(event, "event_version"), document_int(event, "blocks"),
+		  ledger_id);
 }
 
 void seat_map_sum_add(struct seat_map_sum *sum, const bson_t *block)
 {
-	const int64_t version = document_int(block, "version");
-
-	etag_mark_add(&sum->mark, document_int(block, "block"), version);
-	/* Wraps where no versions of seats add up to; the tag is made of each of them. */
-	sum->version = (int64_t)((uint64_t)sum->version + (uint64_t)version);
-	sum->blocks++;
+	add_to_sum(sum, document_int(block, "block"), document_int(block, "version"));
 }
 
 err_code seat_map_sum_end(const struct seat_map_sum *sum, struct seat_map_version *ret,
@@ -146,13 +153,62 @@ void seat_map_write_begin(struct seat_map_writer *writer, const bson_t *event,
 	strbuf_add_char(out, ',');
 	event_rules_write(event, out);
 	strbuf_add_text(out, ",\"seats\":[");
+	writer->head = (struct seat_map_head){ .event_version = writer->sum.event_version,
+					       .blocks_want = writer->sum.blocks_want,
+					       .len = out->len };
+}
+
+void seat_map_copy_begin(struct seat_map_writer *writer, const struct seat_map_head *head,
+			 const char *bytes, const char *ledger_id, struct strbuf *out)
+{
+	*writer = (struct seat_map_writer){ .out = out, .head = *head };
+	begin_sum(&writer->sum, head->event_version, head->blocks_want, ledger_id);
+	strbuf_add(out, bytes, head->len);
+}
+
+/* Seats of another block follow: whoever writes them says where the part ends. */
+static void begin_part(struct seat_map_writer *writer, int64_t block, int64_t version)
+{
+	add_to_sum(&writer->sum, block, version);
+	writer->part = (struct seat_map_part){ .block = block,
+					       .version = version,
+					       .from = writer->out->len };
+}
+
+static void separate_part(struct seat_map_writer *writer)
+{
+	if (writer->has_seats)
+		strbuf_add_char(writer->out, ',');
+	writer->part.from = writer->out->len;
+	writer->has_seats = true;
+}
+
+static void end_part(struct seat_map_writer *writer)
+{
+	writer->part.len = writer->out->len - writer->part.from;
+	for (enum seat_status i = 0; i < SEAT_STATUS_COUNT; i++)
+		writer->counts[i] += writer->part.counts[i];
+}
+
+void seat_map_copy_block(struct seat_map_writer *writer, const struct seat_map_part *part,
+			 const char *bytes)
+{
+	begin_part(writer, part->block, part->version);
+	memcpy(writer->part.counts, part->counts, sizeof(part->counts));
+	if (part->len > 0) {
+		separate_part(writer);
+		strbuf_add(writer->out, bytes + part->from, part->len);
+	}
+	end_part(writer);
 }
 
 err_code seat_map_write_block(struct seat_map_writer *writer, const bson_t *block, struct err *err)
 {
 	bson_iter_t array, seats, fields;
 	const int64_t number = document_int(block, "block");
-	seat_map_sum_add(&writer->sum, block);
+	bool first = true;
+
+	begin_part(writer, number, document_int(block, "version"));
 	if (!bson_iter_init_find(&array, block, "seats") || !BSON_ITER_HOLDS_ARRAY(&array) ||
 	    !bson_iter_recurse(&array, &seats))
 		return err_set(err, ERR_INTERNAL, "block %" PRId64 " has no seats", number);
@@ -172,11 +228,14 @@ err_code seat_map_write_block(struct seat_map_writer *writer, const bson_t *bloc
 			return err_set(err, ERR_INTERNAL,
 				       "block %" PRId64 " has no id or no known status at index %s",
 				       number, bson_iter_key(&seats));
-		write_seat(writer->out, &seat, !writer->has_seats);
-		writer->counts[status]++;
-		writer->has_seats = true;
+		if (first)
+			separate_part(writer);
+		write_seat(writer->out, &seat, first);
+		writer->part.counts[status]++;
+		first = false;
 	}
 
+	end_part(writer);
 	return ERR_OK;
 }
 

@@ -14,6 +14,7 @@
 
 struct watch {
 	struct mongo *mongo;
+	struct watch_listener listener; /* on_ledger may be NULL */
 	pthread_t thread;
 	pthread_mutex_t mutex; /* guards what follows */
 	pthread_cond_t wake;
@@ -52,12 +53,15 @@ static void look(struct watch *watch)
 	(void)pthread_mutex_lock(&watch->mutex);
 
 	const bool changed = up != watch->up;
+	const bool other_ledger = up && strcmp(ledger_id, watch->ledger_id) != 0;
 
 	watch->up = up;
 	if (up)
 		memcpy(watch->ledger_id, ledger_id, sizeof(ledger_id));
 	(void)pthread_mutex_unlock(&watch->mutex);
 
+	if (other_ledger && watch->listener.on_ledger)
+		watch->listener.on_ledger(watch->listener.ctx);
 	if (changed && up)
 		log_info("mongodb_up");
 	else if (changed)
@@ -118,13 +122,16 @@ static void free_watch(struct watch *watch)
 	free(watch);
 }
 
-err_code watch_open(struct mongo *mongo, struct watch **ret, struct err *err)
+err_code watch_open(struct mongo *mongo, const struct watch_listener *listener, struct watch **ret,
+		    struct err *err)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
 
 	if (!watch)
 		return err_set(err, ERR_INTERNAL, "no memory");
 	watch->mongo = mongo;
+	if (listener)
+		watch->listener = *listener;
 	watch->up = true; /* so that a first look that fails is a change, and logged */
 	init_sync(watch);
 	look(watch);

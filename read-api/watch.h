@@ -19,8 +19,16 @@
 
 struct watch;
 
-/* Looks once before it returns, so the first answer is a true one. Bounded by mongo's time-outs. */
-err_code watch_open(struct mongo *mongo, struct watch **ret, struct err *err) _must_check_;
+/* Is called when the write model turns out to be another one, on watch's thread. */
+struct watch_listener {
+	void (*on_ledger)(void *ctx);
+	void *ctx;
+};
+
+/* listener may be NULL. Looks once before it returns, so the first answer is a true one. Bounded by
+ * mongo's time-outs. */
+err_code watch_open(struct mongo *mongo, const struct watch_listener *listener, struct watch **ret,
+		    struct err *err) _must_check_;
 /* Ignores NULL. */
 void watch_close(struct watch *watch);
 

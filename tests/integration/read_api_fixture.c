@@ -90,8 +90,11 @@ void fixture_open(struct fixture *fixture, const char *served_uri)
 	cr_assert_eq(booking_id_init(&err), ERR_OK);
 	cr_assert_eq(booking_id_key_parse(KEY_HEX, &fixture->api.key, &err), ERR_OK);
 	read_api_add_metrics(&fixture->api, fixture->metrics);
-	cr_assert_eq(watch_open(fixture->served, &fixture->api.watch, &err), ERR_OK, "%s",
+	cr_assert_eq(watch_open(fixture->served, NULL, &fixture->api.watch, &err), ERR_OK, "%s",
 		     err.text);
+	fixture->api.answers = answer_cache_open(
+		&(struct answer_cache_config){ .bytes_max = FIXTURE_ANSWER_BYTES },
+		fixture->metrics);
 	fixture->api.mongo = fixture->served;
 	open_server(fixture, FIXTURE_THREADS, READ_API_ROUTES, READ_API_ROUTES_COUNT,
 		    fixture->metrics, &fixture->server);
@@ -111,6 +114,7 @@ void fixture_close(struct fixture *fixture)
 	http_server_close(fixture->wait_server, 0);
 	waiters_close(fixture->api.waiters);
 	watch_close(fixture->api.watch);
+	answer_cache_close(fixture->api.answers);
 	mongo_close(fixture->served);
 	metrics_free(fixture->metrics);
 

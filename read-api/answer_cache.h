@@ -1,0 +1,65 @@
+/*
+ * answer_cache - answers that are made once and given to all who ask, until what they show changes.
+ *
+ * Somebody else (follow) says what has changed, and whether it would know. While it would, an
+ * answer is given without asking MongoDB for as long as nothing of it changed; while it would not,
+ * each is made or checked anew. One request makes an answer, the others wait for that and share
+ * it. Whatever changes, an answer whose making began less than render_us_min ago is given: an event
+ * that changes all the time is not rendered for each request.
+ * Shape    bounded by bytes_max, all counted; what was asked for longest ago goes first. What is
+ *          in use stays until it no longer is.
+ * Owns     a cache owns its answers together with whoever was given one.
+ * Threads  any, but for open and close.
+ * Errors   those of the maker, also for who waited for it; ERR_UNAVAILABLE nobody had made it
+ *          within ANSWER_WAIT_MS_MAX. A failure is not kept.
+ */
+#pragma once
+
+#include "answer.h"
+#include "attr.h"
+#include "changes.h"
+#include "err.h"
+#include "metrics.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ANSWER_WAIT_MS_MAX 5000
+
+struct answer_cache;
+
+struct answer_cache_config {
+	size_t bytes_max;
+	int64_t render_us_min;
+	/* Every change up to a moment ago was told. NULL: none is told, ever. */
+	bool (*is_told)(void *ctx);
+	void *ctx;
+};
+
+/* How an answer is made, by whoever asks first. */
+struct answer_maker {
+	/*
+	 * before: the answer as it was, or NULL. changes: all that may have changed since, or NULL
+	 * when that is not known. May answer with `before` itself, as one more owner.
+	 */
+	err_code (*make)(void *ctx, struct answer *before, const struct changes *changes,
+			 struct answer **ret, struct err *err);
+	void *ctx;
+};
+
+struct answer_cache *answer_cache_open(const struct answer_cache_config *config,
+				       struct metrics *metrics);
+/* Nobody asks any more. Ignores NULL. */
+void answer_cache_close(struct answer_cache *cache);
+
+/* *ret is the caller's to release. key names the answer, and how it is made. */
+err_code answer_cache_get(struct answer_cache *cache, const char *key,
+			  const struct answer_maker *maker, struct answer **ret,
+			  struct err *err) _must_check_;
+
+/* This changed of the answer of that key, if there is one. */
+void answer_cache_change(struct answer_cache *cache, const char *key,
+			 const struct changes *changes);
+/* All answers whose keys begin so may have changed in all. "": every answer. */
+void answer_cache_change_all(struct answer_cache *cache, const char *key_start);

@@ -1,0 +1,27 @@
+/*
+ * event_answers - the answers about events that are kept: seat maps, and pages of the list.
+ *
+ * Shape    a map's version is that of its ETag (seat_map_json.h); a page's ETag is made of its
+ *          bytes.
+ * Threads  any.
+ * Errors   those of seat_map.h and events.h.
+ */
+#pragma once
+
+#include "answer.h"
+#include "attr.h"
+#include "err.h"
+#include "event_query.h"
+#include "follow.h"
+#include "read_api.h"
+
+/* *ret is the caller's to release. event_id is an id by its grammar. */
+err_code event_answers_map(struct read_api *api, const char *event_id, struct answer **ret,
+			   struct err *err) _must_check_;
+err_code event_answers_list(struct read_api *api, const struct event_query *query,
+			    struct answer **ret, struct err *err) _must_check_;
+
+/* Tells a cache what is told of MongoDB. */
+struct follow_listener event_answers_listener(struct answer_cache *cache);
+/* All that is kept may be wrong. Takes the struct answer_cache as void *. */
+void event_answers_doubt(void *cache);
