@@ -22,6 +22,7 @@ struct pg {
 	int64_t connect_timeout_ms;
 	int64_t statement_timeout_ms;
 	int64_t idle_in_transaction_timeout_ms;
+	bool by_keys;
 	PGconn *conn;
 	size_t prepared_count;
 	char prepared[STATEMENTS_MAX][STATEMENT_NAME_BYTES_MAX];
@@ -40,6 +41,7 @@ struct pg *pg_new(const struct pg_config *config)
 	pg->connect_timeout_ms = config->connect_timeout_ms;
 	pg->statement_timeout_ms = config->statement_timeout_ms;
 	pg->idle_in_transaction_timeout_ms = config->idle_in_transaction_timeout_ms;
+	pg->by_keys = config->by_keys;
 
 	return pg;
 }
@@ -188,15 +190,20 @@ static err_code next_result(struct pg *pg, PGresult **ret, struct err *err)
 
 static bool send_step(struct pg *pg, const struct pg_step *step)
 {
+	int formats[PG_PARAMS_MAX] = { 0 };
+	assert(step->param_count <= PG_PARAMS_MAX);
+
+	for (int i = 0; i < step->param_count && step->lengths; i++)
+		formats[i] = step->lengths[i] > 0;
 	if (!step->name)
 		return PQsendQueryParams(pg->conn, step->sql, step->param_count, NULL, step->params,
-					 NULL, NULL, 0);
+					 step->lengths, formats, 0);
 	if (!is_prepared(pg, step->name) &&
 	    !PQsendPrepare(pg->conn, step->name, step->sql, step->param_count, NULL))
 		return false;
 
-	return PQsendQueryPrepared(pg->conn, step->name, step->param_count, step->params, NULL,
-				   NULL, 0);
+	return PQsendQueryPrepared(pg->conn, step->name, step->param_count, step->params,
+				   step->lengths, formats, 0);
 }
 
 static bool send_steps(struct pg *pg, const struct pg_step *steps, size_t count)
@@ -344,15 +351,19 @@ static err_code settle_in(struct pg *pg, struct err *err)
 		       (long long)pg->statement_timeout_ms);
 	(void)snprintf(idle_ms, sizeof(idle_ms), "%lld",
 		       (long long)pg->idle_in_transaction_timeout_ms);
-	const char *const params[] = { statement_ms, idle_ms };
+	const char *const params[] = { statement_ms, idle_ms,
+				       pg->by_keys ? "force_generic_plan" : "auto",
+				       pg->by_keys ? "off" : "on" };
 
 	return pg_query(pg, NULL,
 			"SELECT set_config('statement_timeout', $1, false),"
 			" set_config('lock_timeout', $1, false),"
 			" set_config('idle_in_transaction_session_timeout', $2, false),"
 			" set_config('timezone', 'UTC', false),"
-			" set_config('datestyle', 'ISO, YMD', false)",
-			params, 2, NULL, err);
+			" set_config('datestyle', 'ISO, YMD', false),"
+			" set_config('plan_cache_mode', $3, false),"
+			" set_config('enable_seqscan', $4, false)",
+			params, 4, NULL, err);
 }
 
 err_code pg_ensure(struct pg *pg, struct err *err)

@@ -29,6 +29,9 @@ struct pg_config {
 	int64_t statement_timeout_ms; /* also bounds lock waits (lock_timeout) and, through    */
 				      /* tcp_user_timeout and keep-alives, a dead peer         */
 	int64_t idle_in_transaction_timeout_ms;
+	/* Every statement finds its rows by keys: it is planned once, for any parameters, and never
+	 * to read a whole table, however small that was when it was planned. */
+	bool by_keys;
 };
 
 struct pg;
@@ -52,15 +55,18 @@ PGconn *pg_conn(struct pg *pg); /* NULL while closed; for notifications, COPY an
 err_code pg_query(struct pg *pg, const char *name, const char *sql, const char *const *params,
 		  int param_count, PGresult **ret, struct err *err) _must_check_;
 
-/* One statement of a pipeline; the fields are pg_query's. */
+/* One statement of a pipeline; the fields are pg_query's, which has text only. */
 struct pg_step {
 	const char *name;
 	const char *sql;
 	const char *const *params;
 	int param_count;
+	/* NULL, or the length of each parameter in binary form (pg_vector.h); 0: it is text. */
+	const int *lengths;
 };
 
-#define PG_STEPS_MAX 16
+#define PG_STEPS_MAX  16
+#define PG_PARAMS_MAX 40
 
 /*
  * Runs the steps in order in one round trip; ret[i] is step i's result, the caller's to clear.

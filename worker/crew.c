@@ -78,6 +78,7 @@ static void open_connections(struct hand *hand, const struct worker_config *conf
 		.connect_timeout_ms = config->pg_connect_timeout_ms,
 		.statement_timeout_ms = config->pg_statement_timeout_ms,
 		.idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_MS,
+		.by_keys = true,
 	};
 	const struct redis_config redis = {
 		.host = config->redis_host,

@@ -12,52 +12,43 @@ void ledger_arrays_init(struct ledger_arrays *arrays)
 {
 	arrays->count = 0;
 	for (size_t i = 0; i < LEDGER_ARRAYS_MAX; i++)
-		strbuf_init(&arrays->columns[i], ARRAY_BYTES_MAX);
+		pg_vector_init(&arrays->columns[i], ARRAY_BYTES_MAX);
 	strbuf_init(&arrays->element, ELEMENT_BYTES_MAX);
 }
 
 void ledger_arrays_done(struct ledger_arrays *arrays)
 {
 	for (size_t i = 0; i < LEDGER_ARRAYS_MAX; i++)
-		strbuf_done(&arrays->columns[i]);
+		pg_vector_done(&arrays->columns[i]);
 	strbuf_done(&arrays->element);
 }
 
-void ledger_arrays_open(struct ledger_arrays *arrays, size_t count)
+void ledger_arrays_open(struct ledger_arrays *arrays, const enum pg_vector_type *types,
+			size_t count)
 {
 	assert(count <= LEDGER_ARRAYS_MAX);
 
 	arrays->count = count;
-	for (size_t i = 0; i < count; i++) {
-		strbuf_reset(&arrays->columns[i]);
-		pg_array_open(&arrays->columns[i]);
-		arrays->has_value[i] = false;
-	}
-}
-
-static void add(struct ledger_arrays *arrays, size_t column, const char *text)
-{
-	pg_array_add(&arrays->columns[column], text);
-	arrays->has_value[column] |= text != NULL;
+	for (size_t i = 0; i < count; i++)
+		pg_vector_open(&arrays->columns[i], types[i]);
 }
 
 void ledger_arrays_add(struct ledger_arrays *arrays, size_t column, const char *text)
 {
-	add(arrays, column, text && text[0] != '\0' ? text : NULL);
+	pg_vector_add(&arrays->columns[column], text && text[0] != '\0' ? text : NULL);
 }
 
 void ledger_arrays_add_int(struct ledger_arrays *arrays, size_t column, int64_t number)
 {
-	pg_array_add_int(&arrays->columns[column], number);
-	arrays->has_value[column] = true;
+	pg_vector_add_int(&arrays->columns[column], number);
 }
 
 void ledger_arrays_add_time(struct ledger_arrays *arrays, size_t column, int64_t ms)
 {
 	if (ms == 0)
-		add(arrays, column, NULL);
+		pg_vector_add(&arrays->columns[column], NULL);
 	else
-		ledger_arrays_add_int(arrays, column, ms);
+		pg_vector_add_int(&arrays->columns[column], ms);
 }
 
 struct strbuf *ledger_arrays_element(struct ledger_arrays *arrays)
@@ -73,26 +64,24 @@ void ledger_arrays_end_element(struct ledger_arrays *arrays, size_t column)
 	pg_array_close(&arrays->element);
 	/* Whoever cannot hold an element holds less than all. */
 	if (arrays->element.overflow)
-		arrays->columns[column].overflow = true;
-	add(arrays, column, arrays->element.data);
+		arrays->columns[column].bytes.overflow = true;
+	pg_vector_add(&arrays->columns[column], arrays->element.data);
 }
 
-err_code ledger_arrays_close(struct ledger_arrays *arrays, const char **ret, struct err *err)
+err_code ledger_arrays_close(struct ledger_arrays *arrays, const char **ret, int *ret_lengths,
+			     struct err *err)
 {
 	bool overflow = false;
 
 	for (size_t i = 0; i < arrays->count; i++) {
-		pg_array_close(&arrays->columns[i]);
-		overflow |= arrays->columns[i].overflow;
-		if (arrays->has_value[i])
-			continue;
-		strbuf_reset(&arrays->columns[i]);
-		strbuf_add_text(&arrays->columns[i], "{}");
+		pg_vector_close(&arrays->columns[i]);
+		overflow |= arrays->columns[i].bytes.overflow;
 	}
 	if (overflow)
 		return err_set(err, ERR_INTERNAL, "a batch outgrew its parameters");
-	for (size_t i = 0; i < arrays->count; i++)
-		ret[i] = arrays->columns[i].data;
-
+	for (size_t i = 0; i < arrays->count; i++) {
+		ret[i] = arrays->columns[i].bytes.data;
+		ret_lengths[i] = (int)arrays->columns[i].bytes.len;
+	}
 	return ERR_OK;
 }

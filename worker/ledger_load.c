@@ -24,6 +24,19 @@ enum {
 	ARRAYS_COUNT,
 };
 
+static const enum pg_vector_type array_types[ARRAYS_COUNT] = {
+	[SEAT_EVENT] = PG_VECTOR_TEXT,  [SEAT_ID] = PG_VECTOR_TEXT,
+	[EVENT_ID] = PG_VECTOR_TEXT,    [BUYER_EVENT] = PG_VECTOR_TEXT,
+	[BUYER_USER] = PG_VECTOR_TEXT,  [BOOKING_ID] = PG_VECTOR_UUID,
+	[ACTED_ON_ID] = PG_VECTOR_UUID, [COMMAND_ID] = PG_VECTOR_UUID,
+	[KEY] = PG_VECTOR_UUID,
+};
+
+struct param {
+	const char *bytes;
+	int len; /* 0: text */
+};
+
 #define PARAMS_MAX 7
 /* What still does not fit then will not: an operator's hand was in it. */
 #define MISFITS_MAX 3
@@ -31,6 +44,7 @@ enum {
 struct ledger_load {
 	struct ledger_arrays arrays;
 	const char *params[LEDGER_LOAD_STEPS_MAX][PARAMS_MAX];
+	int lengths[LEDGER_LOAD_STEPS_MAX][PARAMS_MAX];
 	/* Of the last steps. */
 	enum ledger_load_kind kinds[LEDGER_LOAD_STEPS_MAX];
 	size_t count;
@@ -83,7 +97,7 @@ static void add_wanted(struct ledger_arrays *arrays, const struct state *state)
 }
 
 static void add_step(struct ledger_load *load, enum ledger_load_kind kind,
-		     const char *const *params, int param_count, struct pg_step *steps)
+		     const struct param *params, int param_count, struct pg_step *steps)
 {
 	static const struct {
 		const char *name;
@@ -98,11 +112,15 @@ static void add_step(struct ledger_load *load, enum ledger_load_kind kind,
 	};
 	assert(param_count <= PARAMS_MAX);
 
-	memcpy(load->params[kind], params, (size_t)param_count * sizeof(params[0]));
+	for (int i = 0; i < param_count; i++) {
+		load->params[kind][i] = params[i].bytes;
+		load->lengths[kind][i] = params[i].len;
+	}
 	steps[load->count] = (struct pg_step){ .name = statements[kind].name,
 					       .sql = statements[kind].sql,
 					       .params = load->params[kind],
-					       .param_count = param_count };
+					       .param_count = param_count,
+					       .lengths = load->lengths[kind] };
 	load->kinds[load->count++] = kind;
 }
 
@@ -112,20 +130,21 @@ static void add_step(struct ledger_load *load, enum ledger_load_kind kind,
 /* Seats before bookings: what is read later is at least as new, and all transactions lock in this
  * order. A step that would find nothing is left out. */
 static void add_steps(struct ledger_load *load, const struct partition_name *name,
-		      const char *partition, const char *const *a, const struct state *state,
+		      const char *partition, const struct param *a, const struct state *state,
 		      struct pg_step *steps)
 {
-	const char *const acted_on = a[load->purpose == LOAD_FOR_SWEEP ? BOOKING_ID : ACTED_ON_ID];
-	const char *const thorough = load->misfits > 0 ? "true" : "false";
-	const char *const seats[] = { name->cluster_id, name->topic, partition, a[SEAT_EVENT],
-				      a[SEAT_ID],       acted_on,    thorough };
-	const char *const bookings[] = { name->cluster_id, name->topic,   partition, a[SEAT_EVENT],
-					 a[SEAT_ID],       a[BOOKING_ID], thorough };
-	const char *const events[] = { a[EVENT_ID], acted_on };
-	const char *const buyers[] = { name->cluster_id, name->topic,   partition,
-				       a[BUYER_EVENT],   a[BUYER_USER], a[EVENT_ID] };
-	const char *const commands[] = { a[ACTED_ON_ID], a[COMMAND_ID] };
-	const char *const keys[] = { a[KEY] };
+	const struct param acted_on = a[load->purpose == LOAD_FOR_SWEEP ? BOOKING_ID : ACTED_ON_ID];
+	const struct param thorough = { load->misfits > 0 ? "true" : "false", 0 };
+	const struct param of[] = { { name->cluster_id, 0 }, { name->topic, 0 }, { partition, 0 } };
+	const struct param seats[] = { of[0],      of[1],    of[2],   a[SEAT_EVENT],
+				       a[SEAT_ID], acted_on, thorough };
+	const struct param bookings[] = { of[0],      of[1],         of[2],   a[SEAT_EVENT],
+					  a[SEAT_ID], a[BOOKING_ID], thorough };
+	const struct param events[] = { a[EVENT_ID], acted_on };
+	const struct param buyers[] = { of[0],          of[1],         of[2],
+					a[BUYER_EVENT], a[BUYER_USER], a[EVENT_ID] };
+	const struct param commands[] = { a[ACTED_ON_ID], a[COMMAND_ID] };
+	const struct param keys[] = { a[KEY] };
 
 	load->count = 0;
 	if (state->booking_index.count > 0) {
@@ -146,13 +165,17 @@ err_code ledger_load_steps(struct ledger_load *load, const struct partition_name
 			   enum ledger_load_for purpose, struct pg_step *steps, size_t *ret_count,
 			   struct err *err)
 {
-	const char *params[ARRAYS_COUNT];
+	const char *bytes[ARRAYS_COUNT];
+	int lengths[ARRAYS_COUNT];
+	struct param params[ARRAYS_COUNT];
 
-	ledger_arrays_open(&load->arrays, ARRAYS_COUNT);
+	ledger_arrays_open(&load->arrays, array_types, ARRAYS_COUNT);
 	add_wanted(&load->arrays, state);
-	const err_code code = ledger_arrays_close(&load->arrays, params, err);
+	const err_code code = ledger_arrays_close(&load->arrays, bytes, lengths, err);
 	if (code != ERR_OK)
 		return code;
+	for (size_t i = 0; i < ARRAYS_COUNT; i++)
+		params[i] = (struct param){ bytes[i], lengths[i] };
 	load->purpose = purpose;
 	add_steps(load, name, partition, params, state, steps);
 	*ret_count = load->count;

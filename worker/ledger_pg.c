@@ -69,8 +69,8 @@ static err_code progress(void *ctx, const struct partition_name *name, int64_t *
 	const struct number partition = number(name->partition);
 	const char *const params[] = { name->cluster_id, name->topic, partition.text };
 	const struct pg_step steps[] = {
-		{ "enter_partition", SQL_ENTER_PARTITION, params, 3 },
-		{ "read_progress", SQL_READ_PROGRESS, params, 3 },
+		{ "enter_partition", SQL_ENTER_PARTITION, params, 3, NULL },
+		{ "read_progress", SQL_READ_PROGRESS, params, 3, NULL },
 	};
 
 	err_code code = pg_ensure(ledger->pg, err);
@@ -156,10 +156,11 @@ static_assert(OPENING_STEPS + LEDGER_LOAD_STEPS_MAX <= PG_STEPS_MAX, "a pipeline
 
 static void open_steps(const struct fence *fence, struct pg_step *steps)
 {
-	steps[STEP_BEGIN] = (struct pg_step){ "begin", "BEGIN", NULL, 0 };
+	steps[STEP_BEGIN] = (struct pg_step){ "begin", "BEGIN", NULL, 0, NULL };
 	steps[STEP_OWN] =
-		(struct pg_step){ "own_partition", SQL_OWN_PARTITION, fence->params, 3 };
-	steps[STEP_FENCE] = (struct pg_step){ "move_fence", SQL_MOVE_FENCE, fence->params, 5 };
+		(struct pg_step){ "own_partition", SQL_OWN_PARTITION, fence->params, 3, NULL };
+	steps[STEP_FENCE] =
+		(struct pg_step){ "move_fence", SQL_MOVE_FENCE, fence->params, 5, NULL };
 }
 
 static err_code note_opened(struct ledger_pg *ledger, PGresult *const *results,
@@ -234,7 +235,7 @@ static err_code find_lapsed(struct ledger_pg *ledger, const struct fence *fence,
 	PGresult *results[OPENING_STEPS + 1] = { NULL };
 
 	open_steps(fence, steps);
-	steps[OPENING_STEPS] = (struct pg_step){ "find_lapsed", SQL_FIND_LAPSED, params, 4 };
+	steps[OPENING_STEPS] = (struct pg_step){ "find_lapsed", SQL_FIND_LAPSED, params, 4, NULL };
 	err_code code = pg_pipeline(ledger->pg, steps, OPENING_STEPS + 1, results, err);
 	if (code != ERR_OK)
 		return code;
@@ -346,9 +347,9 @@ static err_code commit(void *ctx, const struct partition_name *name, const struc
 		return code;
 	}
 	const bool has_news = n > 0;
-	steps[n++] = (struct pg_step){ "commit", "COMMIT", NULL, 0 };
+	steps[n++] = (struct pg_step){ "commit", "COMMIT", NULL, 0, NULL };
 	if (has_news)
-		steps[n++] = (struct pg_step){ "notify", "NOTIFY booking_log", NULL, 0 };
+		steps[n++] = (struct pg_step){ "notify", "NOTIFY booking_log", NULL, 0, NULL };
 
 	FAULT_POINT("worker_before_commit");
 	code = pg_pipeline(ledger->pg, steps, n, results, err);

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "log.h"
 #include "pg.h"
+#include "pg_vector.h"
 #include "services.h"
 #include "tcp_proxy.h"
 #include "worker_fixture.h"
@@ -86,6 +87,70 @@ Test(pg, carries_any_text_through_an_array_and_back)
 	cr_expect_not(pg_array_next(&cursor, rest, sizeof(rest), &is_null));
 }
 
+Test(pg, carries_any_element_in_binary)
+{
+	static const char *const texts[] = { "plain", "", "{,}", "ä€😀", NULL, "end" };
+	static const int64_t numbers[] = { 0, -1, INT64_MIN, INT64_MAX };
+	static const char uuid[] = "01A1fe6f-5493-848f-8169-46d1326717a5";
+	enum { TEXT, WIDE, SHORT, UUID, EMPTY, COLUMNS };
+	static const enum pg_vector_type types[COLUMNS] = { PG_VECTOR_TEXT, PG_VECTOR_INT8,
+		                                            PG_VECTOR_INT4, PG_VECTOR_UUID,
+		                                            PG_VECTOR_INT8 };
+	struct pg_vector vectors[COLUMNS];
+	const char *params[COLUMNS];
+	int lengths[COLUMNS];
+	_cleanup_(PQclearp) PGresult *res = NULL;
+
+	for (size_t i = 0; i < COLUMNS; i++) {
+		pg_vector_init(&vectors[i], 4096);
+		pg_vector_open(&vectors[i], types[i]);
+	}
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		pg_vector_add(&vectors[TEXT], texts[i]);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		pg_vector_add_int(&vectors[WIDE], numbers[i]);
+	pg_vector_add_int(&vectors[SHORT], INT32_MIN);
+	pg_vector_add(&vectors[UUID], uuid);
+	pg_vector_add(&vectors[EMPTY], NULL);
+	for (size_t i = 0; i < COLUMNS; i++) {
+		pg_vector_close(&vectors[i]);
+		cr_assert_not(vectors[i].bytes.overflow);
+		params[i] = vectors[i].bytes.data;
+		lengths[i] = (int)vectors[i].bytes.len;
+	}
+	const struct pg_step step = { "vectors",
+		                      "SELECT $1::text[]::text, $2::bigint[]::text,"
+		                      " $3::integer[]::text, $4::uuid[]::text, $5::bigint[]::text",
+		                      params, COLUMNS, lengths };
+
+	cr_assert_eq(pg_pipeline(pg, &step, 1, &res, &err), ERR_OK, "%s", err.text);
+	cr_expect_str_eq(PQgetvalue(res, 0, TEXT), "{plain,\"\",\"{,}\",ä€😀,NULL,end}");
+	cr_expect_str_eq(PQgetvalue(res, 0, WIDE),
+			 "{0,-1,-9223372036854775808,9223372036854775807}");
+	cr_expect_str_eq(PQgetvalue(res, 0, SHORT), "{-2147483648}");
+	cr_expect_str_eq(PQgetvalue(res, 0, UUID), "{01a1fe6f-5493-848f-8169-46d1326717a5}");
+	cr_expect_str_eq(PQgetvalue(res, 0, EMPTY), "{}", "nothing but NULL");
+	for (size_t i = 0; i < COLUMNS; i++)
+		pg_vector_done(&vectors[i]);
+}
+
+Test(pg, makes_no_uuid_of_another_text)
+{
+	static const char *const texts[] = { "", "01a1fe6f",
+		                             "01a1fe6f-5493-848f-8169-46d1326717a5f",
+		                             "g1a1fe6f-5493-848f-8169-46d1326717a5" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct pg_vector vector;
+		pg_vector_init(&vector, 4096);
+		pg_vector_open(&vector, PG_VECTOR_UUID);
+		pg_vector_add(&vector, texts[i]);
+		pg_vector_close(&vector);
+		cr_expect(vector.bytes.overflow, "took '%s'", texts[i]);
+		pg_vector_done(&vector);
+	}
+}
+
 Test(pg, reads_an_empty_array_and_cuts_what_is_too_long)
 {
 	const char *empty = "{}";
@@ -131,10 +196,10 @@ Test(pg, names_failures_by_what_the_caller_may_do)
 Test(pg, stops_a_pipeline_at_its_first_failure)
 {
 	const struct pg_step steps[] = {
-		{ "p_begin", "BEGIN", NULL, 0 },
-		{ "p_one", "CREATE TEMP TABLE one (n integer)", NULL, 0 },
-		{ "p_bad", "SELECT 1/0", NULL, 0 },
-		{ "p_commit", "COMMIT", NULL, 0 },
+		{ "p_begin", "BEGIN", NULL, 0, NULL },
+		{ "p_one", "CREATE TEMP TABLE one (n integer)", NULL, 0, NULL },
+		{ "p_bad", "SELECT 1/0", NULL, 0, NULL },
+		{ "p_commit", "COMMIT", NULL, 0, NULL },
 	};
 	PGresult *results[4] = { NULL };
 
@@ -149,8 +214,8 @@ Test(pg, stops_a_pipeline_at_its_first_failure)
 Test(pg, prepares_again_what_a_failed_pipeline_had_not)
 {
 	const struct pg_step bad[] = {
-		{ "q_bad", "SELECT 1/0", NULL, 0 },
-		{ "q_good", "SELECT 7", NULL, 0 },
+		{ "q_bad", "SELECT 1/0", NULL, 0, NULL },
+		{ "q_good", "SELECT 7", NULL, 0, NULL },
 	};
 	PGresult *results[2] = { NULL };
 	_cleanup_(PQclearp) PGresult *res = NULL;
@@ -170,9 +235,9 @@ Test(pg, carries_megabytes_both_ways_in_one_pipeline)
 	text[len] = '\0';
 	const char *const params[] = { text };
 	const struct pg_step steps[] = {
-		{ "m", "SELECT $1::text", params, 1 },
-		{ "m", "SELECT $1::text", params, 1 },
-		{ "n", "SELECT length($1::text)", params, 1 },
+		{ "m", "SELECT $1::text", params, 1, NULL },
+		{ "m", "SELECT $1::text", params, 1, NULL },
+		{ "n", "SELECT length($1::text)", params, 1, NULL },
 	};
 	PGresult *results[3] = { NULL };
 

@@ -17,7 +17,7 @@
 
 #define PENDING_BOOKINGS_MAX 128
 #define PENDING_LOG_MAX      128
-#define PARAMS_MAX           24
+#define PARAMS_MAX           40
 
 /* What is locked until the end of a transaction, or (LOCK_LEADER) of a session. */
 enum lock {

@@ -3,8 +3,10 @@
 #include "postgres_internal.h"
 
 #include "pg.h"
+#include "pg_vector.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #define GIVE_UP_US_MAX  200000 /* after which an answer that never comes is missed */
 #define STALL_US_MAX    3000000
 #define ANSWER_GRACE_MS 2000
+#define TEXTS_BYTES_MAX (1u << 20)
 
 struct pg {
 	int64_t statement_timeout_ms, idle_in_transaction_timeout_ms;
@@ -99,30 +102,102 @@ static const char *name_of(const struct pg_step *step)
 	return step->sql;
 }
 
+static uint32_t read_number(const char **at)
+{
+	uint32_t ret;
+	memcpy(&ret, *at, sizeof(ret));
+	*at += sizeof(ret);
+
+	return be32toh(ret);
+}
+
+/* One element of a binary array, as its text. */
+static void add_element(struct strbuf *literal, uint32_t type, const char *bytes, uint32_t len)
+{
+	char text[256];
+
+	if (type == PG_VECTOR_INT4 || type == PG_VECTOR_INT8) {
+		int64_t number = (signed char)bytes[0];
+		for (uint32_t i = 1; i < len; i++)
+			number = number * 256 + (unsigned char)bytes[i];
+		pg_array_add_int(literal, number);
+		return;
+	}
+	if (type == PG_VECTOR_TEXT) {
+		assert(len < sizeof(text));
+		memcpy(text, bytes, len);
+		text[len] = '\0';
+		pg_array_add(literal, text);
+		return;
+	}
+	assert(type == PG_VECTOR_UUID && len == 16);
+	size_t end = 0;
+	for (uint32_t i = 0; i < len; i++)
+		end += (size_t)snprintf(text + end, sizeof(text) - end, "%s%02x",
+					i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+					(unsigned char)bytes[i]);
+	pg_array_add(literal, text);
+}
+
+/* As PostgreSQL receives an array: the statements here read literals. */
+static void add_literal(struct strbuf *literal, const char *bytes)
+{
+	const char *at = bytes;
+	const uint32_t dimensions = read_number(&at);
+	(void)read_number(&at); /* Whether there are NULLs. */
+	const uint32_t type = read_number(&at);
+	const uint32_t count = dimensions > 0 ? read_number(&at) : 0;
+	at += dimensions > 0 ? sizeof(uint32_t) : 0;
+
+	pg_array_open(literal);
+	for (uint32_t i = 0; i < count; i++) {
+		const uint32_t len = read_number(&at);
+		if (len == UINT32_MAX) {
+			pg_array_add(literal, NULL);
+			continue;
+		}
+		add_element(literal, type, at, len);
+		at += len;
+	}
+	pg_array_close(literal);
+}
+
+/* Where in the texts the parameter's begins. */
+static size_t add_param(struct strbuf *texts, const struct pg_step *step, int i)
+{
+	const size_t ret = texts->len;
+
+	if (step->lengths && step->lengths[i] > 0)
+		add_literal(texts, step->params[i]);
+	else
+		strbuf_add_text(texts, step->params[i]);
+	strbuf_add_char(texts, '\0');
+
+	return ret;
+}
+
 /* Sent is sent: what the client does to its own copy changes nothing. */
 static void send_steps(struct session *session, const struct pg_step *steps, size_t count)
 {
-	size_t size = 1;
+	size_t at[REQUEST_STEPS_MAX][PARAMS_MAX];
+	struct strbuf texts;
+	strbuf_init(&texts, TEXTS_BYTES_MAX);
+	strbuf_add_char(&texts, '\0'); /* So that there is memory to own. */
 
 	assert(!session->has_request && count <= REQUEST_STEPS_MAX);
 	for (size_t i = 0; i < count; i++)
-		for (int k = 0; k < steps[i].param_count; k++)
-			size += steps[i].params[k] ? strlen(steps[i].params[k]) + 1 : 0;
-	char *at = malloc(size);
-	assert(at);
-	session->texts = at;
+		for (int k = 0; k < steps[i].param_count && k < PARAMS_MAX; k++)
+			at[i][k] = steps[i].params[k] ? add_param(&texts, &steps[i], k) : 0;
+	assert(!texts.overflow);
 	for (size_t i = 0; i < count; i++) {
 		struct statement *const to = &session->steps[i];
 		assert(steps[i].param_count <= PARAMS_MAX);
 		to->name = name_of(&steps[i]);
 		to->param_count = steps[i].param_count;
-		for (int k = 0; k < steps[i].param_count; k++) {
-			const char *const text = steps[i].params[k];
-			const size_t len = text ? strlen(text) + 1 : 0;
-			to->params[k] = text ? memcpy(at, text, len) : NULL;
-			at += len;
-		}
+		for (int k = 0; k < steps[i].param_count; k++)
+			to->params[k] = steps[i].params[k] ? texts.data + at[i][k] : NULL;
 	}
+	session->texts = texts.data;
 	session->step_count = (int)count;
 	session->has_request = true;
 }

@@ -36,7 +36,11 @@ int64_t live_seats_of(struct session *session, int event, int user, int64_t now_
 
 /* ---- Rows of parameters ---- */
 
-#define COLUMNS_MAX 20
+#define BOOKING_COLUMNS 21 /* of write_bookings, before the partition */
+#define BOOKING_KEY     20
+#define LOG_COLUMNS     32 /* of write_log, before the time */
+
+#define COLUMNS_MAX 36
 
 /* Row by row, columns that end sooner padded with NULL: false at the end. */
 static bool next_row(struct column *columns, int count)
@@ -115,29 +119,36 @@ const char *update_bookings(struct session *session, const struct statement *sta
 	return NULL;
 }
 
-static void or_empty(char *list)
+/* A list of one is its element; of more, an array literal. */
+static void fill_list(char *list, const struct column *one, const struct column *more)
 {
-	if (list[0] == '\0')
-		(void)snprintf(list, TABLE_LIST_MAX, "{}");
+	column_copy(more, list, TABLE_LIST_MAX);
+	if (one->is_null && list[0] != '\0')
+		return;
+	const int len = snprintf(list, TABLE_LIST_MAX, "{%s}", one->is_null ? "" : one->text);
+	assert(len < TABLE_LIST_MAX);
+}
+
+/* What of a booking never changes. */
+static void fill_made(struct booking_row *booking, const struct column *columns)
+{
+	booking->event = columns[0].is_null ? NOBODY : number_of(columns[0].text);
+	booking->user = columns[1].is_null ? NOBODY : number_of(columns[1].text);
+	column_copy(&columns[2], booking->mode, sizeof(booking->mode));
+	fill_list(booking->seats, &columns[3], &columns[4]);
+	fill_list(booking->lost, &columns[5], &columns[6]);
+	fill_list(booking->prices, &columns[7], &columns[8]);
+	booking->total = column_int(&columns[9]);
+	column_copy(&columns[10], booking->currency, sizeof(booking->currency));
+	booking->requested_ms = column_int(&columns[11]);
 }
 
 static void fill_new(struct booking_row *booking, const struct column *columns)
 {
 	booking->exists = true;
 	fill_state(booking, columns);
-	booking->event = columns[8].is_null ? NOBODY : number_of(columns[8].text);
-	booking->user = columns[9].is_null ? NOBODY : number_of(columns[9].text);
-	column_copy(&columns[10], booking->mode, sizeof(booking->mode));
-	column_copy(&columns[11], booking->seats, sizeof(booking->seats));
-	column_copy(&columns[12], booking->lost, sizeof(booking->lost));
-	column_copy(&columns[13], booking->prices, sizeof(booking->prices));
-	or_empty(booking->seats);
-	or_empty(booking->lost);
-	or_empty(booking->prices);
-	booking->total = column_int(&columns[14]);
-	column_copy(&columns[15], booking->currency, sizeof(booking->currency));
-	booking->key = columns[16].is_null ? NOBODY : number_of(columns[16].text);
-	booking->requested_ms = column_int(&columns[17]);
+	fill_made(booking, &columns[8]);
+	booking->key = columns[BOOKING_KEY].is_null ? NOBODY : number_of(columns[BOOKING_KEY].text);
 }
 
 /* bookings_keep_limit */
@@ -157,7 +168,8 @@ static const char *insert_booking(struct session *session, const struct column *
 				  int partition)
 {
 	const int number = number_of(columns[0].text);
-	const int key = columns[16].is_null ? NOBODY : number_of(columns[16].text);
+	const int key = columns[BOOKING_KEY].is_null ? NOBODY
+						     : number_of(columns[BOOKING_KEY].text);
 
 	session_need_xid(session);
 	const char *error = session_lock(session, LOCK_BOOKING + number);
@@ -175,30 +187,33 @@ static const char *insert_booking(struct session *session, const struct column *
 	return NULL;
 }
 
+static int key_order(const struct column *columns)
+{
+	return columns[BOOKING_KEY].is_null ? INT32_MAX : number_of(columns[BOOKING_KEY].text);
+}
+
 /* Inserted in the order of their keys, those without one last. */
 const char *write_bookings(struct session *session, const struct statement *statement,
 			   PGresult **ret)
 {
 	struct column columns[COLUMNS_MAX];
-	const int partition = (int)sql_int(statement, 18);
+	const int partition = (int)sql_int(statement, BOOKING_COLUMNS);
 	int after = NOBODY - 1;
 	(void)ret;
 
 	for (;;) {
 		int next = INT32_MAX;
-		open_columns(statement, columns, 18);
-		while (next_row(columns, 18)) {
-			const int key =
-				columns[16].is_null ? INT32_MAX : number_of(columns[16].text);
+		open_columns(statement, columns, BOOKING_COLUMNS);
+		while (next_row(columns, BOOKING_COLUMNS)) {
+			const int key = key_order(columns);
 			if (key > after && key < next)
 				next = key;
 		}
-		open_columns(statement, columns, 18);
-		while (next_row(columns, 18)) {
-			const int key =
-				columns[16].is_null ? INT32_MAX : number_of(columns[16].text);
-			const char *const error =
-				key == next ? insert_booking(session, columns, partition) : NULL;
+		open_columns(statement, columns, BOOKING_COLUMNS);
+		while (next_row(columns, BOOKING_COLUMNS)) {
+			if (key_order(columns) != next)
+				continue;
+			const char *const error = insert_booking(session, columns, partition);
 			if (error)
 				return error;
 		}
@@ -221,11 +236,13 @@ static void fill_log(struct log_entry *entry, const struct booking_row *booking,
 		     const struct column *columns)
 {
 	entry->booking = *booking;
+	fill_made(&entry->booking, &columns[12]);
 	entry->booking.version = column_int(&columns[1]);
 	column_copy(&columns[2], entry->booking.status, sizeof(entry->booking.status));
 	column_copy(&columns[3], entry->booking.reason, sizeof(entry->booking.reason));
 	entry->booking.expires_ms = column_int(&columns[4]);
 	entry->booking.extensions = column_int(&columns[5]);
+	column_copy(&columns[11], entry->booking.payment, sizeof(entry->booking.payment));
 	if (strcmp(entry->booking.status, "held") == 0)
 		entry->booking.payment[0] = '\0';
 	column_copy(&columns[6], entry->command, sizeof(entry->command));
@@ -233,14 +250,10 @@ static void fill_log(struct log_entry *entry, const struct booking_row *booking,
 	entry->actor = columns[8].is_null ? NOBODY : number_of(columns[8].text);
 	column_copy(&columns[9], entry->result, sizeof(entry->result));
 	column_copy(&columns[10], entry->refusal, sizeof(entry->refusal));
-	column_copy(&columns[11], entry->changed, sizeof(entry->changed));
-	column_copy(&columns[12], entry->positions, sizeof(entry->positions));
-	column_copy(&columns[13], entry->statuses, sizeof(entry->statuses));
-	column_copy(&columns[14], entry->versions, sizeof(entry->versions));
-	or_empty(entry->changed);
-	or_empty(entry->positions);
-	or_empty(entry->statuses);
-	or_empty(entry->versions);
+	fill_list(entry->changed, &columns[24], &columns[28]);
+	fill_list(entry->positions, &columns[25], &columns[29]);
+	fill_list(entry->statuses, &columns[26], &columns[30]);
+	fill_list(entry->versions, &columns[27], &columns[31]);
 }
 
 /* booking_log_by_booking and booking_log_by_command. Of two transactions at once the second would
@@ -263,8 +276,8 @@ const char *write_log(struct session *session, const struct statement *statement
 	(void)ret;
 
 	session_need_xid(session);
-	open_columns(statement, columns, 15);
-	while (next_row(columns, 15)) {
+	open_columns(statement, columns, LOG_COLUMNS);
+	while (next_row(columns, LOG_COLUMNS)) {
 		const int number = number_of(columns[0].text);
 		const struct booking_row *const booking = see_booking(session, number);
 		if (!booking->exists)
@@ -275,7 +288,7 @@ const char *write_log(struct session *session, const struct statement *statement
 		entry->number = number;
 		entry->xid = session_xid(session);
 		entry->seq = session_next_seq();
-		entry->decided_ms = sql_int(statement, 15);
+		entry->decided_ms = sql_int(statement, LOG_COLUMNS);
 		if (!is_unique(session, entry))
 			return "23505 booking_log";
 		pending->log_count++;

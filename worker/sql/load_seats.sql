@@ -5,7 +5,7 @@
 -- $1 cluster id, $2 topic, $3 partition; wanted: $4 event ids, $5 seat ids (parallel arrays); acted
 -- on: $6 booking ids; $7 look whatever the partition has.
 WITH wanted AS (
-    SELECT event_id, seat_id FROM unnest($4::text[], $5::text[]) AS w (event_id, seat_id)
+    SELECT unnest($4::text[]) AS event_id, unnest($5::text[]) AS seat_id
 ), fence AS (
     SELECT changed_at FROM partition_progress
     WHERE cluster_id = $1 AND topic = $2 AND partition = $3::integer
