@@ -351,6 +351,14 @@ err_code kafka_producer_open(const struct kafka_producer_config *config,
 	return ERR_OK;
 }
 
+static void wake_poller(const struct kafka_producer *producer)
+{
+	rd_kafka_queue_t *const queue = rd_kafka_queue_get_main(producer->rk);
+
+	rd_kafka_queue_yield(queue);
+	rd_kafka_queue_destroy(queue);
+}
+
 void kafka_producer_close(struct kafka_producer *producer, int64_t flush_ms)
 {
 	if (!producer)
@@ -358,6 +366,7 @@ void kafka_producer_close(struct kafka_producer *producer, int64_t flush_ms)
 
 	(void)rd_kafka_flush(producer->rk, (int)flush_ms); /* What is left is purged below. */
 	atomic_store(&producer->stopping, true);
+	wake_poller(producer);
 	if (producer->polling)
 		(void)pthread_join(producer->poller, NULL); /* Ours, joinable: cannot fail. */
 
