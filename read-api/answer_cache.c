@@ -17,8 +17,10 @@ struct entry {
 	uint32_t hash;
 	unsigned users;         /* who make it or wait for it: it stays */
 	struct answer *answer;  /* NULL until it was made once */
-	struct changes changes; /* since its making began */
+	bool is_old;            /* something changed since the making of it began */
+	struct changes changes; /* what, since the making that is under way began, if one is */
 	int64_t begun_us;       /* its making, or checking, that succeeded last */
+	int64_t took_us;
 	bool is_making;
 	uint64_t made_count; /* makings that ended */
 	struct err failure;  /* of the last one, when it failed */
@@ -162,29 +164,28 @@ static bool is_told(const struct answer_cache *cache)
 
 static bool is_young(const struct answer_cache *cache, const struct entry *entry, int64_t now_us)
 {
-	return now_us - entry->begun_us < cache->config.render_us_min;
+	const int64_t pause_us = ANSWER_PAUSE * entry->took_us;
+	const int64_t pause_us_max = cache->config.pause_us_max;
+
+	return now_us - entry->begun_us < (pause_us < pause_us_max ? pause_us : pause_us_max);
 }
 
-/*
- * May it be given to who asked at since_us? Nothing of it changed; or it is younger than anybody
- * may ask for, or than the question.
- */
-static bool is_good(const struct answer_cache *cache, const struct entry *entry, int64_t since_us)
+/* Nothing of it changed, or just now. */
+static bool is_good_as_told(const struct answer_cache *cache, const struct entry *entry)
 {
 	if (!entry->answer)
 		return false;
 
-	return (!entry->changes.any && is_told(cache)) || entry->begun_us >= since_us ||
-	       is_young(cache, entry, clock_monotonic_us());
+	return (!entry->is_old && is_told(cache)) || is_young(cache, entry, clock_monotonic_us());
 }
 
 /* Called and returns with the lock, which is not held while it is made. */
-static err_code make(struct answer_cache *cache, struct entry *entry,
+static err_code make(struct answer_cache *cache, struct entry *entry, enum answer_age age,
 		     const struct answer_maker *maker, struct err *err)
 {
 	struct answer *const before = entry->answer ? answer_ref(entry->answer) : NULL;
 	const struct changes changes = entry->changes;
-	const bool told = before && is_told(cache);
+	const bool told = before && age == ANSWER_AS_TOLD && is_told(cache);
 	const int64_t begun_us = clock_monotonic_us();
 	struct answer *made = NULL;
 
@@ -204,6 +205,8 @@ static err_code make(struct answer_cache *cache, struct entry *entry,
 		answer_release(entry->answer);
 		entry->answer = made;
 		entry->begun_us = begun_us;
+		entry->took_us = clock_monotonic_us() - begun_us;
+		entry->is_old = entry->changes.any;
 		entry->failure = (struct err){ 0 };
 		count_bytes(cache, entry);
 	} else {
@@ -240,8 +243,11 @@ static struct timespec wait_end(void)
 	return until;
 }
 
-/* An entry that is not good as it is. Called and returns with the lock. */
-static err_code wait_or_make(struct answer_cache *cache, struct entry *entry,
+/*
+ * An entry that is not good as it is: until it is good, or was made since the question. Called and
+ * returns with the lock.
+ */
+static err_code wait_or_make(struct answer_cache *cache, struct entry *entry, enum answer_age age,
 			     const struct answer_maker *maker, enum outcome *ret_outcome,
 			     struct err *err)
 {
@@ -250,18 +256,19 @@ static err_code wait_or_make(struct answer_cache *cache, struct entry *entry,
 	err_code code = ERR_OK;
 
 	*ret_outcome = OUTCOME_WAITED;
-	while (code == ERR_OK && !is_good(cache, entry, since_us)) {
+	while (code == ERR_OK && !(entry->answer && entry->begun_us >= since_us) &&
+	       !(age == ANSWER_AS_TOLD && is_good_as_told(cache, entry))) {
 		if (entry->is_making) {
 			code = wait_made(cache, entry, &until, err);
 		} else {
 			*ret_outcome = OUTCOME_MADE;
-			code = make(cache, entry, maker, err);
+			code = make(cache, entry, age, maker, err);
 		}
 	}
 	return code;
 }
 
-err_code answer_cache_get(struct answer_cache *cache, const char *key,
+err_code answer_cache_get(struct answer_cache *cache, const char *key, enum answer_age age,
 			  const struct answer_maker *maker, struct answer **ret, struct err *err)
 {
 	const uint32_t hash = hash_of(key);
@@ -277,9 +284,9 @@ err_code answer_cache_get(struct answer_cache *cache, const char *key,
 	else
 		entry = add(cache, key, hash);
 	entry->users++;
-	if (!is_good(cache, entry, INT64_MAX))
-		code = wait_or_make(cache, entry, maker, &outcome, err);
-	else if (entry->changes.any)
+	if (age == ANSWER_CURRENT || !is_good_as_told(cache, entry))
+		code = wait_or_make(cache, entry, age, maker, &outcome, err);
+	else if (entry->is_old)
 		outcome = OUTCOME_OLD;
 	if (code == ERR_OK)
 		*ret = answer_ref(entry->answer);
@@ -302,8 +309,10 @@ void answer_cache_change(struct answer_cache *cache, const char *key, const stru
 
 	struct entry *const entry = find(cache, key, hash_of(key));
 
-	if (entry)
+	if (entry) {
 		changes_add(&entry->changes, changes);
+		entry->is_old = true;
+	}
 	(void)pthread_mutex_unlock(&cache->lock);
 }
 
@@ -313,8 +322,10 @@ void answer_cache_change_all(struct answer_cache *cache, const char *key_start)
 
 	(void)pthread_mutex_lock(&cache->lock);
 	for (struct entry *entry = cache->newest; entry; entry = entry->older)
-		if (strncmp(entry->key, key_start, len) == 0)
+		if (strncmp(entry->key, key_start, len) == 0) {
 			changes_add_all(&entry->changes);
+			entry->is_old = true;
+		}
 	(void)pthread_mutex_unlock(&cache->lock);
 }
 
@@ -350,7 +361,7 @@ struct answer_cache *answer_cache_open(const struct answer_cache_config *config,
 {
 	struct answer_cache *const cache = calloc(1, sizeof(*cache));
 
-	assert(cache && config->render_us_min >= 0);
+	assert(cache && config->pause_us_max >= 0);
 	cache->config = *config;
 	/* It cannot fail on Linux with valid arguments. */
 	(void)pthread_mutex_init(&cache->lock, NULL);

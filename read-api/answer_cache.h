@@ -4,8 +4,8 @@
  * Somebody else (follow) says what has changed, and whether it would know. While it would, an
  * answer is given without asking MongoDB for as long as nothing of it changed; while it would not,
  * each is made or checked anew. One request makes an answer, the others wait for that and share
- * it. Whatever changes, an answer whose making began less than render_us_min ago is given: an event
- * that changes all the time is not rendered for each request.
+ * it. An event that changes all the time is not rendered for each request: an answer is given until
+ * ANSWER_PAUSE times as long has passed since its making began as that took, or pause_us_max.
  * Shape    bounded by bytes_max, all counted; what was asked for longest ago goes first. What is
  *          in use stays until it no longer is.
  * Owns     a cache owns its answers together with whoever was given one.
@@ -26,12 +26,13 @@
 #include <stdint.h>
 
 #define ANSWER_WAIT_MS_MAX 5000
+#define ANSWER_PAUSE       10 /* so that making one answer takes a tenth of a processor at most */
 
 struct answer_cache;
 
 struct answer_cache_config {
 	size_t bytes_max;
-	int64_t render_us_min;
+	int64_t pause_us_max;
 	/* Every change up to a moment ago was told. NULL: none is told, ever. */
 	bool (*is_told)(void *ctx);
 	void *ctx;
@@ -53,8 +54,11 @@ struct answer_cache *answer_cache_open(const struct answer_cache_config *config,
 /* Nobody asks any more. Ignores NULL. */
 void answer_cache_close(struct answer_cache *cache);
 
+/* ANSWER_CURRENT: made or checked from now on, whatever was told. */
+enum answer_age { ANSWER_AS_TOLD, ANSWER_CURRENT };
+
 /* *ret is the caller's to release. key names the answer, and how it is made. */
-err_code answer_cache_get(struct answer_cache *cache, const char *key,
+err_code answer_cache_get(struct answer_cache *cache, const char *key, enum answer_age age,
 			  const struct answer_maker *maker, struct answer **ret,
 			  struct err *err) _must_check_;
 

@@ -111,15 +111,15 @@ static err_code make_map(void *ctx, struct answer *before, const struct changes 
 	return code;
 }
 
-err_code event_answers_map(struct read_api *api, const char *event_id, struct answer **ret,
-			   struct err *err)
+err_code event_answers_map(struct read_api *api, const char *event_id, enum answer_age age,
+			   struct answer **ret, struct err *err)
 {
 	struct making making = { .api = api, .event_id = event_id };
 	const struct answer_maker maker = { .make = make_map, .ctx = &making };
 	char key[MAP_KEY_BYTES_MAX];
 
 	map_key(event_id, key);
-	return answer_cache_get(api->answers, key, &maker, ret, err);
+	return answer_cache_get(api->answers, key, age, &maker, ret, err);
 }
 
 /* --- lists --- */
@@ -165,14 +165,14 @@ static err_code make_list(void *ctx, struct answer *before, const struct changes
 }
 
 err_code event_answers_list(struct read_api *api, const struct event_query *query,
-			    struct answer **ret, struct err *err)
+			    enum answer_age age, struct answer **ret, struct err *err)
 {
 	struct making making = { .api = api, .query = query };
 	const struct answer_maker maker = { .make = make_list, .ctx = &making };
 	char key[LIST_KEY_BYTES_MAX];
 
 	list_key(query, key);
-	return answer_cache_get(api->answers, key, &maker, ret, err);
+	return answer_cache_get(api->answers, key, age, &maker, ret, err);
 }
 
 /* --- what is told --- */

@@ -16,10 +16,10 @@
 #include "read_api.h"
 
 /* *ret is the caller's to release. event_id is an id by its grammar. */
-err_code event_answers_map(struct read_api *api, const char *event_id, struct answer **ret,
-			   struct err *err) _must_check_;
+err_code event_answers_map(struct read_api *api, const char *event_id, enum answer_age age,
+			   struct answer **ret, struct err *err) _must_check_;
 err_code event_answers_list(struct read_api *api, const struct event_query *query,
-			    struct answer **ret, struct err *err) _must_check_;
+			    enum answer_age age, struct answer **ret, struct err *err) _must_check_;
 
 /* Tells a cache what is told of MongoDB. */
 struct follow_listener event_answers_listener(struct answer_cache *cache);

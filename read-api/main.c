@@ -63,7 +63,7 @@ static struct answer_cache *open_answers(const struct read_api_config *config, s
 {
 	const struct answer_cache_config answers = {
 		.bytes_max = (size_t)config->answer_cache_bytes,
-		.render_us_min = config->answer_ms_min * 1000,
+		.pause_us_max = config->answer_pause_ms_max * 1000,
 		.is_told = read_api_is_told,
 		.ctx = api,
 	};

@@ -17,7 +17,7 @@ struct read_api_config {
 	char mongo_database[CONFIG_TEXT_BYTES_MAX];
 	int64_t mongo_timeout_ms;
 	int64_t answer_cache_bytes;
-	int64_t answer_ms_min;
+	int64_t answer_pause_ms_max;
 	char booking_id_key[CONFIG_TEXT_BYTES_MAX];
 };
 

@@ -9,6 +9,7 @@
 #include "read_api.h"
 
 #include <string.h>
+#include <strings.h>
 
 /*
  * A layout may be shown for an hour without asking: only administrators change it, and rarely; what
@@ -18,6 +19,14 @@
 #define LAYOUT_CACHE_CONTROL "max-age=3600"
 
 static const char NO_EVENT[] = "There is no event with this id.";
+
+/* A client that asks past all that is kept has what MongoDB has now. */
+static enum answer_age age_wanted(const struct http_request *request)
+{
+	const char *const wish = http_header(request, "Cache-Control");
+
+	return wish && strcasecmp(wish, "no-cache") == 0 ? ANSWER_CURRENT : ANSWER_AS_TOLD;
+}
 
 static void get_events(void *ctx, const struct http_request *request,
 		       struct http_response *response)
@@ -31,7 +40,7 @@ static void get_events(void *ctx, const struct http_request *request,
 	    !read_api_can_answer(api, response))
 		return;
 
-	if (event_answers_list(api, &query, &answer, &err) == ERR_OK)
+	if (event_answers_list(api, &query, age_wanted(request), &answer, &err) == ERR_OK)
 		answer_send(answer, request, response);
 	else
 		read_api_answer_failure(api, response, "", &err);
@@ -51,7 +60,7 @@ static void get_event(void *ctx, const struct http_request *request, struct http
 	if (!read_api_can_answer(api, response))
 		return;
 
-	if (event_answers_map(api, event_id, &answer, &err) == ERR_OK)
+	if (event_answers_map(api, event_id, age_wanted(request), &answer, &err) == ERR_OK)
 		answer_send(answer, request, response);
 	else
 		read_api_answer_failure(api, response, NO_EVENT, &err);

@@ -1,6 +1,7 @@
 #include "read_api_fixture.h"
 
 #include "clock.h"
+#include "event_answers.h"
 #include "routes.h"
 #include "wait_routes.h"
 
@@ -26,7 +27,7 @@ static struct mongo *open_mongo(const char *uri, const char *database)
 		.connect_timeout_ms = FIXTURE_MONGO_TIMEOUT_MS,
 		.server_selection_timeout_ms = FIXTURE_MONGO_TIMEOUT_MS,
 		.socket_timeout_ms = FIXTURE_MONGO_TIMEOUT_MS,
-		.pool_max = FIXTURE_THREADS + FIXTURE_WAIT_THREADS + 3,
+		.pool_max = FIXTURE_THREADS + FIXTURE_WAIT_THREADS + 4,
 	};
 	struct mongo *mongo = NULL;
 	struct err err = { 0 };
@@ -90,16 +91,30 @@ void fixture_open(struct fixture *fixture, const char *served_uri)
 	cr_assert_eq(booking_id_init(&err), ERR_OK);
 	cr_assert_eq(booking_id_key_parse(KEY_HEX, &fixture->api.key, &err), ERR_OK);
 	read_api_add_metrics(&fixture->api, fixture->metrics);
-	cr_assert_eq(watch_open(fixture->served, NULL, &fixture->api.watch, &err), ERR_OK, "%s",
-		     err.text);
-	fixture->api.answers = answer_cache_open(
-		&(struct answer_cache_config){ .bytes_max = FIXTURE_ANSWER_BYTES },
-		fixture->metrics);
+	fixture->api.answers =
+		answer_cache_open(&(struct answer_cache_config){ .bytes_max = FIXTURE_ANSWER_BYTES,
+								 .is_told = read_api_is_told,
+								 .ctx = &fixture->api },
+				  fixture->metrics);
+	const struct watch_listener on_watch = { event_answers_doubt, fixture->api.answers };
+
+	cr_assert_eq(watch_open(fixture->served, &on_watch, &fixture->api.watch, &err), ERR_OK,
+		     "%s", err.text);
 	fixture->api.mongo = fixture->served;
 	open_server(fixture, FIXTURE_THREADS, READ_API_ROUTES, READ_API_ROUTES_COUNT,
 		    fixture->metrics, &fixture->server);
 	fixture->port = http_server_port(fixture->server);
 	cr_assert_gt(fixture->port, 0);
+}
+
+void fixture_follow(struct fixture *fixture)
+{
+	const struct follow_listener listener = event_answers_listener(fixture->api.answers);
+	struct err err = { 0 };
+
+	cr_assert_eq(follow_open(fixture->served, &listener, fixture->metrics, &fixture->api.follow,
+				 &err),
+		     ERR_OK, "%s", err.text);
 }
 
 void fixture_close(struct fixture *fixture)
@@ -113,6 +128,7 @@ void fixture_close(struct fixture *fixture)
 	http_server_close(fixture->server, 0);
 	http_server_close(fixture->wait_server, 0);
 	waiters_close(fixture->api.waiters);
+	follow_close(fixture->api.follow);
 	watch_close(fixture->api.watch);
 	answer_cache_close(fixture->api.answers);
 	mongo_close(fixture->served);

@@ -51,6 +51,8 @@ struct answer {
 void fixture_open(struct fixture *fixture, const char *served_uri);
 /* The second server, for those who wait. */
 void fixture_open_waits(struct fixture *fixture);
+/* From now on it is told what changes: without it, every answer is checked. */
+void fixture_follow(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
 
 /* TEST_MONGO_URI's port, and the same URI with another one, for a proxy in between. */
