@@ -181,6 +181,9 @@ err_code crew_open(const struct worker_config *config, const struct metrics_work
 void crew_stop(struct crew *crew)
 {
 	atomic_store(&crew->stopping, true);
+	for (size_t i = 0; i < crew->count; i++)
+		if (crew->hands[i].source)
+			source_kafka_wake(crew->hands[i].source);
 }
 
 void crew_close(struct crew *crew)

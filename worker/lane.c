@@ -567,6 +567,8 @@ void lane_turn(struct lane *lane)
 	drop_if_revoked(lane);
 	start_partitions(lane);
 	sweep(lane);
+	if (lane->check_at_ms == 0)
+		check_ledger(lane); /* Connects while the group is being joined. */
 	if (!lane_is_busy(lane) && !take(lane)) {
 		check_ledger(lane);
 		return;

@@ -187,8 +187,7 @@ static void measure_lag(struct source_kafka *source)
 
 	for (size_t i = 0; i < source->partition_count; i++) {
 		const struct partition *const partition = &source->partitions[i];
-		int64_t low = 0;
-		int64_t high = 0;
+		int64_t low = 0, high = 0;
 		if (rd_kafka_get_watermark_offsets(source->rk, source->topic, partition->id, &low,
 						   &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
 		    partition->started && high > partition->settled)
@@ -263,8 +262,7 @@ static bool next_partition(void *ctx, bool started, size_t *cursor, struct parti
 static err_code bounds(void *ctx, int32_t id, int64_t *ret_low, int64_t *ret_high, struct err *err)
 {
 	struct source_kafka *const source = ctx;
-	int64_t low = 0;
-	int64_t high = 0;
+	int64_t low = 0, high = 0;
 
 	const rd_kafka_resp_err_t failure = rd_kafka_query_watermark_offsets(
 		source->rk, source->topic, id, &low, &high, BOUNDS_WAIT_MS);
@@ -325,8 +323,7 @@ static void on_partition_error(struct source_kafka *source, struct partition *pa
 static void log_gap(const struct source_kafka *source, const struct partition *partition,
 		    int64_t due, int64_t found)
 {
-	int64_t low = -1;
-	int64_t high = -1;
+	int64_t low = -1, high = -1;
 
 	(void)rd_kafka_get_watermark_offsets(source->rk, source->topic, partition->id, &low, &high);
 	log_warn("log_gap", LOG_INT("partition", partition->id), LOG_INT("due", due),
@@ -355,8 +352,7 @@ static bool is_next(struct source_kafka *source, struct partition *partition, in
 /* Keeps the messages that are next, in order, at the front of raw. */
 static void sift(struct source_kafka *source, struct partition *partition)
 {
-	size_t kept = 0;
-	size_t i = 0;
+	size_t kept = 0, i = 0;
 
 	for (; i < source->raw_count && partition->started && !source->misplaced; i++) {
 		rd_kafka_message_t *const message = source->raw[i];
@@ -570,11 +566,15 @@ err_code source_kafka_open(const struct source_kafka_config *config, struct sour
 	return ERR_OK;
 }
 
+void source_kafka_wake(struct source_kafka *source)
+{
+	(void)eventfd_write(source->wake_fd, 1); /* Fails when it is awake already. */
+}
+
 void source_kafka_leave(struct source_kafka *source)
 {
 	if (!source->events)
 		return;
-
 	release_raw(source, 0);
 	rd_kafka_queue_destroy(STEAL(source->events));   /* librdkafka wants it before the close. */
 	source->abandoned = !consumer_leave(source->rk); /* Calls rebalance, too. */

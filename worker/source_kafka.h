@@ -28,6 +28,8 @@ struct source_kafka_config {
 /* Does not wait for a broker. */
 err_code source_kafka_open(const struct source_kafka_config *config, struct source_kafka **ret,
 			   struct err *err) _must_check_;
+/* Ends a wait for messages, once; from any thread. */
+void source_kafka_wake(struct source_kafka *source);
 /* Leaves the group, so that the others need not wait for the time-out; nothing can be taken any
  * more. */
 void source_kafka_leave(struct source_kafka *source);
