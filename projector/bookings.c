@@ -84,6 +84,33 @@ static err_code insert_new(struct mongo *mongo, const struct fold *fold, struct 
 	return bulk_run(&bulk, "insert bookings", ret, err);
 }
 
+static void *run_insert(void *ctx)
+{
+	struct bookings_insert *const insert = ctx;
+
+	insert->code = insert_new(insert->mongo, insert->fold, &insert->inserted, &insert->err);
+	return NULL;
+}
+
+void bookings_begin(struct bookings_insert *insert, struct mongo *mongo, const struct fold *fold)
+{
+	*insert = (struct bookings_insert){ .mongo = mongo, .fold = fold };
+	beside_begin(&insert->beside, run_insert, insert);
+}
+
+void bookings_insert_done(struct bookings_insert *insert)
+{
+	beside_end(&insert->beside);
+}
+
+static err_code end_insert(struct bookings_insert *insert, struct err *err)
+{
+	beside_end(&insert->beside);
+	if (insert->code == ERR_OK)
+		return ERR_OK;
+	return err_set(err, insert->code, "%s", insert->err.text);
+}
+
 /* ---- Known ones ---- */
 
 static bson_t *move_filter(const char *booking_id, int64_t from, int64_t to)
@@ -303,24 +330,26 @@ static void log_bookings(const struct fold *fold)
 	}
 }
 
-err_code bookings_write(struct pg *pg, struct mongo *mongo, const struct fold *fold,
-			struct bookings_result *ret, struct err *err)
+err_code bookings_write(struct pg *pg, struct bookings_insert *insert, struct bookings_result *ret,
+			struct err *err)
 {
-	struct bulk_result inserted;
+	struct mongo *const mongo = insert->mongo;
+	const struct fold *const fold = insert->fold;
 	struct bookings_result result = { 0 };
 	int64_t moved = 0;
 	bool is_complete = false;
 
-	err_code code = insert_new(mongo, fold, &inserted, err);
+	err_code code = end_insert(insert, err);
 	if (code == ERR_OK)
-		code = move_known(mongo, fold, inserted.duplicates > 0, &moved, &is_complete, err);
+		code = move_known(mongo, fold, insert->inserted.duplicates > 0, &moved,
+				  &is_complete, err);
 	if (code == ERR_OK)
 		code = repair(pg, mongo, fold, !is_complete, &result, err);
 	if (code != ERR_OK)
 		return code;
 
 	log_bookings(fold);
-	result.written = inserted.inserted + moved + result.rewritten;
+	result.written = insert->inserted.inserted + moved + result.rewritten;
 	result.stale = (int64_t)fold->booking_count - result.written - result.unknown;
 	*ret = result;
 	return ERR_OK;

@@ -15,12 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXIT_NOT_COMPARED      2
-#define END_CHECK_MS           100
-#define MONGO_CLIENTS_VERIFY   2
-#define MONGO_ANSWER_FACTOR    3
-#define IDLE_IN_TRANSACTION_MS 60000
-#define JOBS_MAX               2 /* the read model, and the outbox */
+#define EXIT_NOT_COMPARED    2
+#define END_CHECK_MS         100
+#define MONGO_CLIENTS_VERIFY 2
+#define VERIFY_NAME          "projector-verify"
+#define JOBS_MAX             2 /* the read model, and the outbox */
 
 DEFINE_CLEANUP(struct metrics *, metrics_free)
 DEFINE_CLEANUP(struct mongo *, mongo_close)
@@ -64,6 +63,11 @@ static err_code run_projector(void *ctx, struct err *err)
 static void stop_projector(void *ctx)
 {
 	projector_stop(ctx);
+}
+
+static bool is_behind(void *ctx)
+{
+	return projector_is_behind(ctx);
 }
 
 static err_code run_outbox(void *ctx, struct err *err)
@@ -161,6 +165,8 @@ static int serve(const struct projector_config *config)
 	_cleanup_(outbox_closep) struct outbox *outbox = NULL;
 	if (open_outbox(config, metrics, &outbox, &err) != ERR_OK)
 		return fail("outbox_not_opened", &err);
+	if (outbox)
+		outbox_give_way_to(outbox, is_behind, projector);
 
 	/* Not Kafka: maps and bookings can be read without what is told to it. */
 	const struct ops_check checks[] = {
@@ -202,22 +208,9 @@ static int not_compared(const struct err *err)
 
 static int run_verify(const struct projector_config *config)
 {
-	const struct pg_config pg_config = {
-		.dsn = config->pg_dsn,
-		.application_name = "projector-verify",
-		.connect_timeout_ms = config->pg_connect_timeout_ms,
-		.statement_timeout_ms = config->pg_statement_timeout_ms,
-		.idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_MS,
-	};
-	const struct mongo_config mongo_config = {
-		.uri = config->mongo_uri,
-		.database = config->mongo_database,
-		.application_name = "projector-verify",
-		.connect_timeout_ms = config->mongo_timeout_ms,
-		.server_selection_timeout_ms = config->mongo_timeout_ms,
-		.socket_timeout_ms = config->mongo_timeout_ms * MONGO_ANSWER_FACTOR,
-		.pool_max = MONGO_CLIENTS_VERIFY,
-	};
+	const struct pg_config pg_config = projector_pg_config(config, VERIFY_NAME);
+	const struct mongo_config mongo_config =
+		projector_mongo_config(config, VERIFY_NAME, MONGO_CLIENTS_VERIFY);
 	struct err err = { 0 };
 	struct verify_result result;
 	_cleanup_(mongo_closep) struct mongo *mongo = NULL;

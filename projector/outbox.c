@@ -17,21 +17,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLIENT_NAME            "projector-outbox"
-#define STANDBY_MS             1000
-#define CHECK_MS               1000
-#define BACKOFF_FIRST_MS       50
-#define BACKOFF_LAST_MS        2000
-#define WAIT_SLICE_MS          50   /* how soon a stop is noticed */
-#define KAFKA_ANSWER_MS        1000 /* for the partitions, and for the cluster id */
-#define LINGER_MS              0    /* a batch is complete when it is sent */
-#define ACK_GRACE_MS           2000 /* librdkafka looks once a second for messages to give up */
-#define QUEUE_BATCHES          4    /* of those given up, some may still be under way */
-#define IDLE_IN_TRANSACTION_MS 60000
-#define TOPIC_BYTES_MAX        250
-#define SINK_BYTES_MAX         (KAFKA_CLUSTER_ID_BYTES_MAX + TOPIC_BYTES_MAX)
-#define SOURCE_BYTES_MAX       (LEDGER_ID_BYTES_MAX + 16)
-#define NUMBER_BYTES_MAX       24 /* any 64-bit integer and its NUL */
+#define CLIENT_NAME       "projector-outbox"
+#define STANDBY_MS        1000
+#define CHECK_MS          1000
+#define BACKOFF_FIRST_MS  50
+#define BACKOFF_LAST_MS   2000
+#define WAIT_SLICE_MS     50 /* how soon a stop is noticed */
+#define GIVE_WAY_SLICE_MS 10
+#define KAFKA_ANSWER_MS   1000 /* for the partitions, and for the cluster id */
+#define LINGER_MS         0    /* a batch is complete when it is sent */
+#define ACK_GRACE_MS      2000 /* librdkafka looks once a second for messages to give up */
+#define QUEUE_BATCHES     4    /* of those given up, some may still be under way */
+#define TOPIC_BYTES_MAX   250
+#define SINK_BYTES_MAX    (KAFKA_CLUSTER_ID_BYTES_MAX + TOPIC_BYTES_MAX)
+#define SOURCE_BYTES_MAX  (LEDGER_ID_BYTES_MAX + 16)
+#define NUMBER_BYTES_MAX  24 /* any 64-bit integer and its NUL */
 
 struct outbox {
 	const struct projector_config *config;
@@ -42,6 +42,9 @@ struct outbox {
 	atomic_bool is_stopping;
 	atomic_bool is_active;
 
+	bool (*is_behind)(void *ctx); /* NULL: gives way to nobody */
+	void *is_behind_ctx;
+
 	char sink[SINK_BYTES_MAX];     /* key of outbox_progress */
 	char source[SOURCE_BYTES_MAX]; /* ce_source              */
 	struct log_position position;
@@ -51,7 +54,14 @@ struct outbox {
 	/* Of a batch, config->events_batch_max long. */
 	struct cloud_event *events;
 	struct kafka_message *messages;
+	struct place *places;
 	size_t *waves;
+};
+
+/* A row of a batch, to be sorted by its booking. */
+struct place {
+	const char *booking_id;
+	size_t row;
 };
 
 static err_code open_producer(struct outbox *outbox, struct err *err)
@@ -73,13 +83,7 @@ static err_code open_producer(struct outbox *outbox, struct err *err)
 err_code outbox_open(const struct projector_config *config, struct metrics *metrics,
 		     struct outbox **ret, struct err *err)
 {
-	const struct pg_config pg = {
-		.dsn = config->pg_dsn,
-		.application_name = CLIENT_NAME,
-		.connect_timeout_ms = config->pg_connect_timeout_ms,
-		.statement_timeout_ms = config->pg_statement_timeout_ms,
-		.idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_MS,
-	};
+	const struct pg_config pg = projector_pg_config(config, CLIENT_NAME);
 	const size_t batch_max = (size_t)config->events_batch_max;
 
 	struct outbox *const outbox = calloc(1, sizeof(*outbox));
@@ -89,8 +93,9 @@ err_code outbox_open(const struct projector_config *config, struct metrics *metr
 	outbox_metrics_init(&outbox->metrics, metrics);
 	outbox->events = calloc(batch_max, sizeof(*outbox->events));
 	outbox->messages = calloc(batch_max, sizeof(*outbox->messages));
+	outbox->places = calloc(batch_max, sizeof(*outbox->places));
 	outbox->waves = calloc(batch_max, sizeof(*outbox->waves));
-	assert(outbox->events && outbox->messages && outbox->waves);
+	assert(outbox->events && outbox->messages && outbox->places && outbox->waves);
 	for (size_t i = 0; i < batch_max; i++)
 		cloud_event_init(&outbox->events[i]);
 
@@ -113,8 +118,15 @@ void outbox_close(struct outbox *outbox)
 		cloud_event_done(&outbox->events[i]);
 	free(outbox->events);
 	free(outbox->messages);
+	free(outbox->places);
 	free(outbox->waves);
 	free(outbox);
+}
+
+void outbox_give_way_to(struct outbox *outbox, bool (*is_behind)(void *ctx), void *ctx)
+{
+	outbox->is_behind = is_behind;
+	outbox->is_behind_ctx = ctx;
 }
 
 void outbox_stop(struct outbox *outbox)
@@ -145,9 +157,8 @@ static err_code read_position(struct outbox *outbox, struct err *err)
 		return code;
 	outbox->position = (struct log_position){ 0 };
 	if (PQntuples(res) > 0)
-		outbox->position =
-			(struct log_position){ strtoull(PQgetvalue(res, 0, 0), NULL, 10),
-					       pg_int_at(res, 0, 1) };
+		outbox->position = (struct log_position){ strtoull(PQgetvalue(res, 0, 0), NULL, 10),
+							  pg_int_at(res, 0, 1) };
 	return ERR_OK;
 }
 
@@ -263,23 +274,31 @@ static err_code check(struct outbox *outbox, struct err *err)
 
 /* ---- A batch ---- */
 
-static bool is_same_booking(const struct log_row *a, const struct log_row *b)
+/* By booking; of one booking in the order of the log. */
+static int compare_places(const void *left, const void *right)
 {
-	return strcmp(a->booking.booking_id, b->booking.booking_id) == 0;
+	const struct place *const a = left;
+	const struct place *const b = right;
+
+	const int order = strcmp(a->booking_id, b->booking_id);
+	return order ? order : (a->row > b->row) - (a->row < b->row);
 }
 
 /* A row goes one wave after the row before it of its booking. Answers how many waves there are. */
-static size_t assign_waves(const struct log_batch *batch, size_t *waves)
+static size_t assign_waves(const struct log_batch *batch, struct place *places, size_t *waves)
 {
 	size_t count = 0;
 
+	for (size_t i = 0; i < batch->count; i++)
+		places[i] = (struct place){ batch->rows[i].booking.booking_id, i };
+	qsort(places, batch->count, sizeof(*places), compare_places);
 	for (size_t i = 0; i < batch->count; i++) {
-		waves[i] = 0;
-		for (size_t k = i; k > 0 && waves[i] == 0; k--)
-			if (is_same_booking(&batch->rows[k - 1], &batch->rows[i]))
-				waves[i] = waves[k - 1] + 1;
-		if (waves[i] >= count)
-			count = waves[i] + 1;
+		const bool is_first =
+			i == 0 || strcmp(places[i - 1].booking_id, places[i].booking_id) != 0;
+		const size_t wave = is_first ? 0 : waves[places[i - 1].row] + 1;
+		waves[places[i].row] = wave;
+		if (wave >= count)
+			count = wave + 1;
 	}
 	return count;
 }
@@ -310,7 +329,7 @@ static err_code send_batch(struct outbox *outbox, const struct log_batch *batch,
 			return code;
 	}
 
-	const size_t waves = assign_waves(batch, outbox->waves);
+	const size_t waves = assign_waves(batch, outbox->places, outbox->waves);
 	for (size_t i = 0; i < waves; i++) {
 		if (should_stop(outbox))
 			return err_set(err, ERR_UNAVAILABLE, "stopping");
@@ -392,6 +411,16 @@ static void wait(struct outbox *outbox, int64_t wait_ms)
 	}
 }
 
+/* Maps are what buyers look at; nobody who follows booking_events is at a seat's door. */
+static void give_way(struct outbox *outbox)
+{
+	const int64_t deadline_ms = clock_monotonic_ms() + OUTBOX_GIVE_WAY_MS_MAX;
+
+	while (outbox->is_behind && outbox->is_behind(outbox->is_behind_ctx) &&
+	       !should_stop(outbox) && clock_monotonic_ms() < deadline_ms)
+		clock_sleep_ms(GIVE_WAY_SLICE_MS);
+}
+
 static void note_failure(struct outbox *outbox, const struct err *err)
 {
 	metric_add(outbox->metrics.failures, 1);
@@ -418,6 +447,7 @@ err_code outbox_run(struct outbox *outbox, struct err *err)
 {
 	while (!should_stop(outbox)) {
 		int64_t wait_ms = 0;
+		give_way(outbox);
 		const err_code code = outbox_turn(outbox, &wait_ms, err);
 		if (code == ERR_OK) {
 			note_success(outbox);

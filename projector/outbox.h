@@ -2,7 +2,8 @@
  * outbox - tells the booking log to Kafka, for whoever wants to react to bookings.
  *
  * It follows the log beside the read model, on a connection of its own: neither waits for the
- * other's server. Of several, the one that holds the lock is active; the others look once a second
+ * other's server. While maps have a backlog the outbox leaves them the processors and PostgreSQL, and
+ * tells a batch each OUTBOX_GIVE_WAY_MS_MAX at least. Of several, the one that holds the lock is active; the others look once a second
  * whether it is free. A turn sends a batch, waits until Kafka has acknowledged all of it, and then
  * moves the position in PostgreSQL: a crash in between sends the batch again.
  * Order    a row is sent once all earlier rows of its booking are acknowledged, so whatever is
@@ -19,7 +20,8 @@
 
 #include <stdbool.h>
 
-#define OUTBOX_OFF "off" /* the topic that means: nowhere */
+#define OUTBOX_OFF             "off" /* the topic that means: nowhere */
+#define OUTBOX_GIVE_WAY_MS_MAX 2000
 
 struct outbox;
 
@@ -27,6 +29,9 @@ struct outbox;
 err_code outbox_open(const struct projector_config *config, struct metrics *metrics,
                      struct outbox **ret, struct err *err) _must_check_;
 void outbox_close(struct outbox *outbox);
+
+/* Before outbox_run: is_behind says whether maps have a backlog, asked from outbox_run's thread. */
+void outbox_give_way_to(struct outbox *outbox, bool (*is_behind)(void *ctx), void *ctx);
 
 /* Turns until outbox_stop. ERR_INTERNAL: it cannot go on. */
 err_code outbox_run(struct outbox *outbox, struct err *err) _must_check_;

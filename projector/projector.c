@@ -26,10 +26,7 @@
 /* How long a turn, or the command --rebuild at its end, tells events what they are owed. */
 #define OWED_MS_MAX        200
 #define OWED_AT_END_MS_MAX 5000
-/* A rebuild writes to MongoDB between its statements. */
-#define IDLE_IN_TRANSACTION_MS 60000
-#define MONGO_ANSWER_FACTOR    3
-#define MONGO_CLIENTS          2 /* nested at most so deep */
+#define MONGO_CLIENTS      3 /* nested at most two deep, and one for new bookings */
 
 /* Times to wait after a notification that came before its row could be read. */
 static const int64_t WAKE_RETRY_MS[] = { 1, 2, 5, 10, 20 };
@@ -45,6 +42,7 @@ struct projector {
 
 	atomic_bool is_stopping;
 	atomic_bool is_active;
+	atomic_bool is_behind;
 	atomic_bool has_postgresql;
 	atomic_bool has_mongodb;
 
@@ -56,35 +54,12 @@ struct projector {
 	int64_t backoff_ms;
 };
 
-static struct mongo_config mongo_config_of(const struct projector_config *config)
-{
-	return (struct mongo_config){
-		.uri = config->mongo_uri,
-		.database = config->mongo_database,
-		.application_name = PROJECTOR_PROGRAM.name,
-		.connect_timeout_ms = config->mongo_timeout_ms,
-		.server_selection_timeout_ms = config->mongo_timeout_ms,
-		.socket_timeout_ms = config->mongo_timeout_ms * MONGO_ANSWER_FACTOR,
-		.pool_max = MONGO_CLIENTS,
-	};
-}
-
-static struct pg_config pg_config_of(const struct projector_config *config)
-{
-	return (struct pg_config){
-		.dsn = config->pg_dsn,
-		.application_name = PROJECTOR_PROGRAM.name,
-		.connect_timeout_ms = config->pg_connect_timeout_ms,
-		.statement_timeout_ms = config->pg_statement_timeout_ms,
-		.idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_MS,
-	};
-}
-
 err_code projector_open(const struct projector_config *config, struct metrics *metrics,
 			struct projector **ret, struct err *err)
 {
-	const struct mongo_config mongo = mongo_config_of(config);
-	const struct pg_config pg = pg_config_of(config);
+	const char *const name = PROJECTOR_PROGRAM.name;
+	const struct mongo_config mongo = projector_mongo_config(config, name, MONGO_CLIENTS);
+	const struct pg_config pg = projector_pg_config(config, name);
 
 	struct projector *const projector = calloc(1, sizeof(*projector));
 	assert(projector);
@@ -125,6 +100,11 @@ void projector_stop(struct projector *projector)
 bool projector_is_active(const struct projector *projector)
 {
 	return atomic_load(&projector->is_active);
+}
+
+bool projector_is_behind(const struct projector *projector)
+{
+	return atomic_load(&projector->is_behind);
 }
 
 bool projector_has_postgresql(const struct projector *projector)
@@ -168,6 +148,7 @@ static void step_down(struct projector *projector)
 {
 	store_forget(projector->store);
 	projector->fingerprint[0] = '\0';
+	atomic_store(&projector->is_behind, false);
 	set_active(projector, false);
 }
 
@@ -392,12 +373,12 @@ static err_code write_blocks(struct projector *projector, const struct fold *fol
 	return err_set(err, ERR_INTERNAL, "a seat is missing although missing ones are skipped");
 }
 
-static err_code write_bookings(struct projector *projector, const struct fold *fold,
+static err_code write_bookings(struct projector *projector, struct bookings_insert *insert,
 			       struct err *err)
 {
 	struct bookings_result result;
 
-	const err_code code = bookings_write(projector->pg, projector->mongo, fold, &result, err);
+	const err_code code = bookings_write(projector->pg, insert, &result, err);
 	if (mongo_said(projector, code) != ERR_OK) {
 		store_forget(projector->store);
 		return code;
@@ -413,13 +394,15 @@ static err_code write_bookings(struct projector *projector, const struct fold *f
 static err_code write_batch(struct projector *projector, const struct fold *fold,
 			    struct store_result *result, int64_t *since_us, struct err *err)
 {
+	_cleanup_(bookings_insert_done) struct bookings_insert insert;
+	bookings_begin(&insert, projector->mongo, fold);
 	err_code code = write_blocks(projector, fold, result, err);
 	if (code != ERR_OK)
 		return code;
 	FAULT_POINT("projector_after_blocks");
 	end_step(projector, STEP_BLOCKS, since_us);
 
-	code = write_bookings(projector, fold, err);
+	code = write_bookings(projector, &insert, err);
 	if (code != ERR_OK)
 		return code;
 	FAULT_POINT("projector_after_bookings");
@@ -497,6 +480,7 @@ static err_code follow(struct projector *projector, int64_t *ret_wait_ms, struct
 			    &batch, err);
 	if (code != ERR_OK)
 		return code;
+	atomic_store(&projector->is_behind, batch.count == (size_t)projector->config->batch_max);
 	if (batch.count == 0) {
 		*ret_wait_ms = next_wait_ms(projector);
 		return ERR_OK;
@@ -557,6 +541,8 @@ static void wait(struct projector *projector, int64_t wait_ms)
 static void note_failure(struct projector *projector, const struct err *err)
 {
 	metric_add(projector->metrics.failures, 1);
+	/* Nobody gives way to who waits for a server. */
+	atomic_store(&projector->is_behind, false);
 	if (projector->backoff_ms == 0) {
 		log_warn("projector_held_up", LOG_STR("error", err->text));
 		projector->backoff_ms = BACKOFF_FIRST_MS;

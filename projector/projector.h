@@ -35,6 +35,8 @@ err_code projector_turn(struct projector *projector, int64_t *ret_wait_ms,
 err_code projector_rebuild(struct projector *projector, struct rebuild_result *ret,
                            struct err *err) _must_check_;
 
+/* Its last batch was a full one: more is waiting. */
+bool projector_is_behind(const struct projector *projector);
 bool projector_is_active(const struct projector *projector);
 /* For readiness: as they were when last used, at most EVENTS_CHECK_MS or a time-out ago. */
 bool projector_has_postgresql(const struct projector *projector);

@@ -1,5 +1,9 @@
 #include "projector_config.h"
 
+#define MONGO_ANSWER_FACTOR 3
+/* A rebuild writes to MongoDB between its statements. */
+#define IDLE_IN_TRANSACTION_MS 60000
+
 /* clang-format off */
 static const struct config_key KEYS[] = {
 	CONFIG_KEYS_COMMON(struct projector_config, common, "9084", "10000"),
@@ -43,7 +47,7 @@ static const struct config_key KEYS[] = {
 	  "booking_events", 1, 249, "topic that the booking log is told to; off: none" },
 	{ "EVENTS_BATCH_MAX", CONFIG_INT, CONFIG_PLAIN,
 	  offsetof(struct projector_config, events_batch_max),
-	  "500", 1, 2000, "most log rows told to Kafka at once" },
+	  "2000", 1, 2000, "most log rows told to Kafka at once" },
 	{ "KAFKA_MESSAGE_TIMEOUT_MS", CONFIG_INT, CONFIG_PLAIN,
 	  offsetof(struct projector_config, kafka_message_timeout_ms),
 	  "3000", 100, 60000, "time, in ms, after which a message is given up and sent anew" },
@@ -59,3 +63,28 @@ const struct config_program PROJECTOR_PROGRAM = {
 	.keys = KEYS,
 	.count = sizeof(KEYS) / sizeof(KEYS[0]),
 };
+
+struct mongo_config projector_mongo_config(const struct projector_config *config, const char *name,
+					   int64_t clients_max)
+{
+	return (struct mongo_config){
+		.uri = config->mongo_uri,
+		.database = config->mongo_database,
+		.application_name = name,
+		.connect_timeout_ms = config->mongo_timeout_ms,
+		.server_selection_timeout_ms = config->mongo_timeout_ms,
+		.socket_timeout_ms = config->mongo_timeout_ms * MONGO_ANSWER_FACTOR,
+		.pool_max = clients_max,
+	};
+}
+
+struct pg_config projector_pg_config(const struct projector_config *config, const char *name)
+{
+	return (struct pg_config){
+		.dsn = config->pg_dsn,
+		.application_name = name,
+		.connect_timeout_ms = config->pg_connect_timeout_ms,
+		.statement_timeout_ms = config->pg_statement_timeout_ms,
+		.idle_in_transaction_timeout_ms = IDLE_IN_TRANSACTION_MS,
+	};
+}

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "config.h"
+#include "mongo.h"
+#include "pg.h"
 
 struct projector_config {
 	struct config_common common;
@@ -24,3 +26,8 @@ struct projector_config {
 };
 
 extern const struct config_program PROJECTOR_PROGRAM;
+
+/* The texts stay where they are, in config. */
+struct mongo_config projector_mongo_config(const struct projector_config *config, const char *name,
+					   int64_t clients_max);
+struct pg_config projector_pg_config(const struct projector_config *config, const char *name);

@@ -27,7 +27,7 @@ static void add_gauges(struct projector_metrics *ret, struct metrics *metrics)
 	ret->lag_seconds = metrics_add_gauge(metrics, PREFIX "lag_seconds", NULL,
 					     "Age of the oldest log row not folded in; 0: none.");
 	ret->lag_rows = metrics_add_gauge(metrics, PREFIX "lag_rows", NULL,
-					  "Log rows not folded in, counted up to 100000.");
+					  "Log rows not folded in, counted up to 10000.");
 }
 
 static void add_written(struct projector_metrics *ret, struct metrics *metrics)
@@ -79,7 +79,7 @@ void outbox_metrics_init(struct outbox_metrics *ret, struct metrics *metrics)
 				  "Age of the oldest log row not told; 0: none, or not active.");
 	ret->lag_rows =
 		metrics_add_gauge(metrics, OUTBOX_PREFIX "lag_rows", NULL,
-				  "Log rows not told, counted up to 100000; 0 when not active.");
+				  "Log rows not told, counted up to 10000; 0 when not active.");
 	ret->batch_rows =
 		metrics_add_histogram(metrics, OUTBOX_PREFIX "batch_rows", NULL,
 				      "Log rows told at once.", METRIC_SIZES, METRIC_SIZES_COUNT);

@@ -1,5 +1,6 @@
 /* Two projectors, of which one is active; and who follows the live channel. */
 #include "actors.h"
+#include "beside.h"
 #include "bson_match.h"
 #include "mongo_memory.h"
 #include "postgres.h"
@@ -29,7 +30,15 @@ struct page {
 	enum seat_status seats[WORLD_SEATS];
 };
 
+/* What a projector does beside, when the draw says that it is done at its end. */
+struct later {
+	const struct beside *beside; /* NULL: nothing */
+	void *(*run)(void *ctx);
+	void *ctx;
+};
+
 static struct desk desks[WORLD_PROJECTORS];
+static struct later laters[WORLD_PROJECTORS];
 static struct page pages[WORLD_EVENTS];
 
 /* ---- The live channel ---- */
@@ -123,6 +132,35 @@ void publish_batch(struct publish *publish, const struct fold *fold,
 		follow(fold, result, i);
 }
 
+/* ---- Beside ---- */
+
+/* There is one thread, so it is done before or after what the caller does meanwhile. */
+void beside_begin(struct beside *beside, void *(*run)(void *ctx), void *ctx)
+{
+	*beside = (struct beside){ .is_begun = one_in(2) };
+	if (!beside->is_begun) {
+		(void)run(ctx);
+		return;
+	}
+	struct later *later = laters;
+	while (later->beside)
+		later++;
+	assert(later < laters + WORLD_PROJECTORS);
+	*later = (struct later){ beside, run, ctx };
+}
+
+void beside_end(struct beside *beside)
+{
+	if (!beside->is_begun)
+		return;
+	struct later *later = laters;
+	while (later->beside != beside)
+		later++;
+	(void)later->run(later->ctx);
+	later->beside = NULL;
+	beside->is_begun = false;
+}
+
 /* ---- A projector ---- */
 
 static void turn(struct projector *projector)
@@ -175,6 +213,7 @@ static void start(struct desk *desk)
 void projectors_begin(void)
 {
 	memset(desks, 0, sizeof(desks));
+	memset(laters, 0, sizeof(laters));
 	memset(pages, 0, sizeof(pages));
 	for (int i = 0; i < WORLD_EVENTS; i++)
 		pages[i].seats[WORLD_SEATS - 1] = SEAT_BLOCKED;
