@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from support.stack import MESSAGE
+from support.stack import MESSAGE, NOT_KEPT
 from support.wait import wait_for
 
 BOOKING_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -48,7 +48,7 @@ def all_events(stack):
     """Every page of the list; it is an array, as existing clients expect."""
     events, path = [], "/api/events?limit=100"
     while path:
-        answer = stack.web.get(path)
+        answer = stack.web.get(path, NOT_KEPT)
         assert answer.status == 200, answer
         assert isinstance(answer.json(), list)
         events += answer.json()
