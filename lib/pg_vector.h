@@ -37,6 +37,6 @@ void pg_vector_open(struct pg_vector *vector, enum pg_vector_type type);
 void pg_vector_add(struct pg_vector *vector, const char *text);
 /* To a PG_VECTOR_INT8 or _INT4. */
 void pg_vector_add_int(struct pg_vector *vector, int64_t number);
-/* Completes the bytes. An array of nothing but NULL becomes an empty one: unnest fills it up, and it
- * costs nothing to send and to read. */
+/* Completes the bytes. An array of nothing but NULL becomes an empty one: unnest fills it up, and
+ * it costs nothing to send and to read. */
 void pg_vector_close(struct pg_vector *vector);

@@ -1,5 +1,6 @@
 /*
- * seat_lock_redis - seat locks in Redis: a pipeline of one-key scripts, one round trip for a batch.
+ * seat_lock_redis - seat locks in Redis: a pipeline of scripts, one round trip for a batch. A
+ * script names seats of one event only: in a cluster, too, one server has them.
  *
  * Owns     nothing of the redis connection, which must outlive it.
  * Threads  one lane.

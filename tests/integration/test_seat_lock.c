@@ -203,27 +203,41 @@ Test(seat_lock, treats_a_key_of_another_kind_as_locks_that_are_away)
 
 static struct seat many[MANY];
 
-static void name_many(void)
+/* Of this many events, in turn. */
+static void name_many(int events)
 {
 	for (int i = 0; i < MANY; i++) {
-		(void)snprintf(many[i].event_id, sizeof(many[i].event_id), "%s", event.text);
+		(void)snprintf(many[i].event_id, sizeof(many[i].event_id), "%s.%d", event.text,
+			       i % events);
 		(void)snprintf(many[i].seat_id, sizeof(many[i].seat_id), "M%d", i);
 	}
 }
 
-Test(seat_lock, takes_a_whole_batch_in_one_round_trip)
+Test(seat_lock, takes_a_whole_batch_and_tells_of_each_seat)
 {
+	struct seat_lock_redis *const other = seat_lock_redis_new(redis, TTL_MS);
+	const struct seat_lock as_other = seat_lock_redis_ops(other);
+	const struct partition_name others = partition(1);
 	struct seat_lock_redis *const mine = seat_lock_redis_new(redis, TTL_MS);
 	const struct seat_lock as = seat_lock_redis_ops(mine);
 	const struct partition_name name = partition(0);
-	name_many();
+	/* More of an event than one call names. */
+	name_many(3);
 
+	cr_assert_eq(as_other.ops->lock(as_other.ctx, &others, many + 10, 20, results, &err),
+		     ERR_OK);
 	cr_assert_eq(as.ops->lock(as.ctx, &name, many, MANY, results, &err), ERR_OK, "%s",
 		     err.text);
 	for (int i = 0; i < MANY; i++)
-		cr_expect_eq(results[i], SEAT_LOCK_TAKEN);
+		cr_expect_eq(results[i], i >= 10 && i < 30 ? SEAT_LOCK_FOREIGN : SEAT_LOCK_TAKEN,
+			     "seat %d", i);
 	as.ops->unlock(as.ctx, &name, many, MANY);
+	cr_assert_eq(as_other.ops->lock(as_other.ctx, &others, many, MANY, results, &err), ERR_OK);
+	for (int i = 0; i < MANY; i++)
+		cr_expect_eq(results[i], SEAT_LOCK_TAKEN, "seat %d is given back", i);
+	as_other.ops->unlock(as_other.ctx, &others, many, MANY);
 	seat_lock_redis_free(mine);
+	seat_lock_redis_free(other);
 }
 
 Test(seat_lock, waits_no_longer_for_a_batch_though_each_answer_comes_in_time)
@@ -234,7 +248,7 @@ Test(seat_lock, waits_no_longer_for_a_batch_though_each_answer_comes_in_time)
 	struct seat_lock_redis *const mine = seat_lock_redis_new(far, TTL_MS);
 	const struct seat_lock as = seat_lock_redis_ops(mine);
 	const struct partition_name name = partition(0);
-	name_many();
+	name_many(MANY);
 	cr_assert_eq(lock(mine, 0, SEATS), ERR_OK, "%s", err.text);
 	tcp_proxy_set(proxy, TCP_PROXY_TRICKLE);
 

@@ -18,7 +18,8 @@ enum call { CALL_LOAD_LOCK, CALL_LOAD_UNLOCK, CALL_LOCK, CALL_UNLOCK };
 
 struct queued {
 	enum call call;
-	int event, seat;
+	int event, key_count;
+	int seats[WORLD_SEATS + 1];
 	char token[TOKEN_BYTES_MAX], prefix[TOKEN_BYTES_MAX];
 	int64_t ttl_ms;
 };
@@ -75,9 +76,9 @@ ssize_t __wrap_getrandom(void *buf, size_t len, unsigned flags)
 
 /* ---- The scripts ---- */
 
-static struct key *key_at(const struct queued *queued)
+static struct key *key_at(const struct queued *queued, int i)
 {
-	struct key *const key = &server.keys[queued->event][queued->seat];
+	struct key *const key = &server.keys[queued->event][queued->seats[i]];
 
 	if (key->value[0] != '\0' && key->expires_ms <= scheduler_now_ms()) {
 		*key = (struct key){ 0 };
@@ -86,42 +87,56 @@ static struct key *key_at(const struct queued *queued)
 	return key;
 }
 
-/* LOCK_SCRIPT */
-static long long run_lock(const struct redis *redis, const struct queued *queued)
+/* LOCK_SCRIPT, for one key */
+static char run_lock(const struct redis *redis, const struct queued *queued, int i)
 {
-	struct key *const key = key_at(queued);
+	struct key *const key = key_at(queued, i);
 	const bool is_held = key->value[0] != '\0';
 	const bool is_own = strcmp(key->value, queued->token) == 0;
 
 	if (is_held && strncmp(key->value, queued->prefix, strlen(queued->prefix)) != 0) {
 		world_count(locks_foreign);
-		return 0;
+		return '0';
 	}
 	memcpy(key->value, queued->token, sizeof(key->value));
 	key->expires_ms = scheduler_now_ms() + queued->ttl_ms;
 	key->maker = redis;
 	world_count(locks_taken);
 	if (!is_held || is_own)
-		return 1;
+		return '1';
 	world_count(locks_taken_over);
-	return 2;
+	return '2';
 }
 
-/* UNLOCK_SCRIPT */
-static long long run_unlock(const struct redis *redis, const struct queued *queued)
+/* UNLOCK_SCRIPT, for one key */
+static void run_unlock(const struct redis *redis, const struct queued *queued, int i)
 {
-	struct key *const key = key_at(queued);
+	struct key *const key = key_at(queued, i);
 
 	if (strcmp(key->value, queued->token) != 0) {
 		if (key->value[0] != '\0')
 			world_count(unlocks_too_late);
-		return 0;
+		return;
 	}
 	if (key->maker != redis)
 		violate("the lock of seat s%d of e%d is given back by who did not take it",
-			queued->seat, queued->event);
+			queued->seats[i], queued->event);
 	*key = (struct key){ 0 };
-	return 1;
+}
+
+/* What the script answers. */
+static void run_script(const struct redis *redis, const struct queued *queued,
+		       char answer[static WORLD_SEATS + 2])
+{
+	int len = 0;
+
+	for (int i = 0; i < queued->key_count; i++) {
+		if (queued->call == CALL_LOCK)
+			answer[len++] = run_lock(redis, queued, i);
+		else
+			run_unlock(redis, queued, i);
+	}
+	answer[len] = '\0';
 }
 
 /* ---- The client ---- */
@@ -172,9 +187,13 @@ static void read_key(const char *text, struct queued *ret)
 	const char *const seat = strrchr(text, ':');
 	assert(event && seat);
 
+	/* What one call names is in one place of a cluster. */
+	assert(ret->key_count == 0 || ret->event == number_of(event + 1));
+	assert(ret->key_count <= WORLD_SEATS);
 	ret->event = number_of(event + 1);
-	ret->seat = number_of(seat + 1);
-	assert(ret->event <= WORLD_EVENTS && ret->seat <= WORLD_SEATS);
+	ret->seats[ret->key_count] = number_of(seat + 1);
+	assert(ret->event <= WORLD_EVENTS && ret->seats[ret->key_count] <= WORLD_SEATS);
+	ret->key_count++;
 }
 
 err_code __wrap_redis_append(struct redis *redis, int argc, const char **argv, const size_t *lens,
@@ -192,11 +211,13 @@ err_code __wrap_redis_append(struct redis *redis, int argc, const char **argv, c
 		return ERR_OK;
 	}
 	queued->call = strcmp(argv[1], "lock") == 0 ? CALL_LOCK : CALL_UNLOCK;
-	read_key(argv[3], queued);
-	(void)snprintf(queued->token, sizeof(queued->token), "%s", argv[4]);
+	const char **const arguments = argv + 3 + strtol(argv[2], NULL, 10);
+	for (const char **key = argv + 3; key < arguments; key++)
+		read_key(*key, queued);
+	(void)snprintf(queued->token, sizeof(queued->token), "%s", arguments[0]);
 	if (queued->call == CALL_LOCK) {
-		(void)snprintf(queued->prefix, sizeof(queued->prefix), "%s", argv[5]);
-		queued->ttl_ms = strtoll(argv[6], NULL, 10);
+		(void)snprintf(queued->prefix, sizeof(queued->prefix), "%s", arguments[1]);
+		queued->ttl_ms = strtoll(arguments[2], NULL, 10);
 	}
 	return ERR_OK;
 }
@@ -233,11 +254,9 @@ static redisReply *execute(struct redis *redis, const struct queued *queued)
 	}
 	if (!(is_lock ? server.has_lock_script : server.has_unlock_script))
 		return reply_text(REDIS_REPLY_ERROR, "NOSCRIPT No matching script");
-	redisReply *const ret = calloc(1, sizeof(*ret));
-	assert(ret);
-	ret->type = REDIS_REPLY_INTEGER;
-	ret->integer = is_lock ? run_lock(redis, queued) : run_unlock(redis, queued);
-	return ret;
+	char answer[WORLD_SEATS + 2];
+	run_script(redis, queued, answer);
+	return reply_text(REDIS_REPLY_STRING, answer);
 }
 
 err_code __wrap_redis_reply(struct redis *redis, redisReply **ret, struct err *err)
