@@ -14,7 +14,6 @@ def prepare(bench):
 def run(bench):
     seatline, accepted = bench.seatline, []
     seatline.run_only("write-api")
-    bench.peer.setup()
     bench.peer.start("write-api")
     stored, decided = seatline.stored(), outcomes(seatline)
     accepted.append(load.book(seatline.write_port, 64, bench.warm_s).ok)

@@ -12,14 +12,16 @@ usage: bench.py --tools BUILD --peer DIRECTORY --work DIRECTORY [--junit FILE]
               what the figures are says nothing then
 What is measured is SEATLINE_BUILD_DIR's; SEATLINE_STATE_DIR, _PORT_BASE and _GATEWAY_PORT say where
 it runs.
-Groups: accept read visible live drain project starts memory growth. All of a full run's figures go
-to RESULTS.md.
+Groups: accept read visible live drain project starts memory growth; those that are asked for, or all.
+What was measured is told in RESULTS.md, below the work directory; when it was all, also beside
+this file.
 
 Everything is measured in each round, in another order each time, by turns with what it is compared
 with. Programs that a figure is not about are stopped.
 """
 import argparse
 import contextlib
+import signal
 import sys
 import time
 import traceback
@@ -31,16 +33,22 @@ sys.path.insert(0, str(HERE.parent))
 
 import accept  # noqa: E402 - after the path
 import drain
+import growth
+import live
 import memory
 import project
 import read
+import report
+import starting
+import visible
 from cpu import Cpu
 from figures import Figures
 from floor import Pgbench, StaticFiles
 from peer import Peer
 from seatline import Seatline
 
-GROUPS = {"accept": accept, "read": read, "drain": drain, "project": project, "memory": memory}
+GROUPS = {"accept": accept, "read": read, "visible": visible, "live": live, "drain": drain,
+          "project": project, "starts": starting, "memory": memory, "growth": growth}
 PEER_WRITE, PEER_READ, FLOOR = 500, 501, 502  # ports from the base
 ROUNDS, SECONDS = 3, 4
 QUICK_SECONDS = 1
@@ -75,6 +83,7 @@ class Bench:
             self.pgbench = Pgbench(self.work / "pgbench", self.seatline, native)
             self.peer = Peer(self.options.peer, self.seatline, base + PEER_WRITE,
                              base + PEER_READ, self.work)
+            self.peer.setup()
             self.memory = memory.Memory(self)
             yield
         finally:
@@ -96,6 +105,15 @@ class Bench:
             self.memory.end_round()
         self.case("the read model equals the write model", self.verify)
 
+    def end(self):
+        """Whatever was measured is kept; what is told has to be a full run's."""
+        about = report.about(self)
+        self.figures.write(self.work / "results.json", about)
+        report.write(self.work / "RESULTS.md", self.figures, about)
+        if not self.quick and self.groups == list(GROUPS):
+            report.write(HERE / "RESULTS.md", self.figures, about)
+            growth.plot(self.figures, HERE)
+
     def verify(self):
         self.seatline.rest()
         self.seatline.assert_verified()
@@ -116,10 +134,17 @@ class Bench:
 
     # --- for the groups --------------------------------------------------------------------------
 
+    def settle(self):
+        if not self.quick:
+            self.seatline.settle()
+
+    def rotated(self, items):
+        """Each round begins with another one."""
+        at = self.round % len(items)
+        return items[at:] + items[:at]
+
     def in_turn(self, measurements):
-        """All of them, each round beginning with another one."""
-        at = self.round % len(measurements)
-        for measure in measurements[at:] + measurements[:at]:
+        for measure in self.rotated(measurements):
             measure()
 
     def fresh_name(self, name):
@@ -149,11 +174,12 @@ def arguments():
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))
     bench = Bench(options)
     bench.work.mkdir(parents=True, exist_ok=True)
     with bench.everything():
         bench.run()
-    bench.figures.write(bench.work / "results.json", {"rounds": bench.rounds})
+    bench.end()
     if options.junit:
         ElementTree.ElementTree(bench.cases).write(options.junit)
     return 1 if bench.cases.findall(".//failure") else 0

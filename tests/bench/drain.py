@@ -1,29 +1,30 @@
 """A backlog in Kafka until the last of it is committed in PostgreSQL; the worker works alone."""
 
 import re
+from dataclasses import dataclass
 
 from seatline import event_ids
 
 FRESH = (200, 1000, 1)    # events, seats of each, requests for each seat
 LOSERS = (20, 1000, 10)
 HOT = (1, 50_000, 1)
-QUICK = (10, 50, 1)
+QUICK = (10, 50)
 PEER_COMMANDS = 5000      # as its run.sh has it
 QUICK_PEER_COMMANDS = 300
 DRAIN_S = 180
 
-# By PostgreSQL's own clock: from the first decision to the last, without what was decided first.
+# By PostgreSQL's own clock: from the first decision to the last; how many were decided first tells
+# how many that time was not needed for.
 RATE = """
+WITH made AS (SELECT status, decided_at FROM bookings
+              WHERE event_id = ANY (%s) AND decided_at >= %s)
 SELECT count(*), count(*) FILTER (WHERE status = 'confirmed'),
        extract(epoch FROM max(decided_at) - min(decided_at))::float8,
-       (SELECT count(*) FROM bookings
-        WHERE event_id = ANY (%s) AND decided_at =
-              (SELECT min(decided_at) FROM bookings WHERE event_id = ANY (%s)))
-FROM bookings WHERE event_id = ANY (%s)
+       count(*) FILTER (WHERE decided_at = (SELECT min(decided_at) FROM made))
+FROM made
 """
 SOLD = """
-SELECT count(*), count(DISTINCT booking_id) FROM seats
-WHERE event_id = ANY (%s) AND status = 'booked' AND version = 1
+SELECT count(DISTINCT booking_id) FROM seats WHERE event_id = ANY (%s) AND status = 'booked'
 """
 
 
@@ -32,41 +33,53 @@ def run(bench):
                    lambda: peer(bench), lambda: pgbench(bench)])
 
 
-def backlog(bench, name, shape, partition=None):
-    """Events, and a request for each of their seats in Kafka; nobody works on it yet. shape in the
-    quick form is QUICK, with as many requests for one seat. Answers ids and shape."""
-    seatline = bench.seatline
-    events, seats, times = (*QUICK[:2], shape[2]) if bench.quick else shape
-    ids = event_ids(bench.fresh_name(name), events, partition)
-    seatline.add_events(ids, seats)
-    seatline.settle()
-    return ids, (events, seats, times), seatline.preload(ids, seats, times)
+@dataclass
+class Backlog:
+    """Requests in Kafka that nobody works on yet. shape: events, seats of each, times of each."""
+
+    seatline: object
+    ids: list
+    shape: tuple
+    first: int = 1
+
+    def __post_init__(self):
+        self.commands = self.shape[0] * self.shape[1] * self.shape[2]
+        self.sold = self.seatline.pg_value(SOLD, self.ids)
+        self.since = self.seatline.clock()
+        self.produced = self.seatline.preload(self.ids, self.first, *self.shape[1:])
+
+    def prove(self):
+        """Each request has its outcome, each seat one owner. Outcomes a second."""
+        made, confirmed, seconds, first = self.seatline.pg_rows(RATE, self.ids, self.since)[0]
+        seats = self.shape[0] * self.shape[1]
+        assert (made, confirmed) == (self.commands, seats), (made, confirmed, self.shape)
+        assert self.seatline.pg_value(SOLD, self.ids) - self.sold == seats
+        return (made - first) / seconds if seconds else float(made)
+
+    def decide(self, bench, **environment):
+        """Starts the worker on it, and waits for the last commit. Outcomes a second."""
+        self.seatline["worker-0"].start(**environment)
+        self.seatline.wait_consumed(DRAIN_S)
+        bench.memory.note("worker")
+        return self.prove()
 
 
-def decide(bench, name, ids, shape):
-    """Starts the worker on it, and waits for the last commit; outcomes a second."""
-    seatline = bench.seatline
-    with bench.cpu(f"drain.{name}") as cpu:
-        seatline["worker-0"].start()
-        seatline.wait_consumed(DRAIN_S)
-        cpu.operations = shape[0] * shape[1] * shape[2]
-    bench.memory.note("worker")
-    return prove(seatline, ids, shape)
+def backlog(bench, name, shape):
+    """On fresh events; in the quick form for few seats."""
+    shape = (*QUICK, shape[2]) if bench.quick else shape
+    ids = event_ids(bench.fresh_name(name), shape[0])
+    bench.seatline.add_events(ids, shape[1])
+    bench.settle()
+    return Backlog(bench.seatline, ids, shape)
 
 
-def prove(seatline, ids, shape):
-    """Each request has its outcome, each seat one owner. Outcomes a second."""
-    events, seats, times = shape
-    made, confirmed, seconds, first = seatline.pg_rows(RATE, ids, ids, ids)[0]
-    assert (made, confirmed) == (events * seats * times, events * seats), (made, confirmed, shape)
-    assert seatline.pg_rows(SOLD, ids)[0] == (confirmed, confirmed)
-    return (made - first) / seconds if seconds else float(made)
-
-
-def drained(bench, name, shape, partition=None):
+def drained(bench, name, shape):
     bench.seatline.run_only()
-    ids, shape, produced = backlog(bench, name, shape, partition)
-    return decide(bench, name, ids, shape), produced
+    made = backlog(bench, name, shape)
+    with bench.cpu(f"drain.{name}") as cpu:
+        rate = made.decide(bench)
+        cpu.operations = made.commands
+    return rate, made.produced
 
 
 def fresh(bench):
@@ -85,16 +98,21 @@ def losers(bench):
     bench.figures.add("drain.losers.ours", rate * (1 - 1 / LOSERS[2]), "/s")
 
 
-def peer(bench):
-    """As its run.sh does it: the worker runs, and drain.js gives it work and counts."""
+def peer_booked(bench):
+    """As its run.sh does it: the worker runs, and drain.js gives it work and counts. How many, and
+    how many a second."""
     bench.seatline.run_only()
     bench.peer.setup()
     bench.peer.start("worker")
     commands = QUICK_PEER_COMMANDS if bench.quick else PEER_COMMANDS
     told = bench.peer.node("drain.js", str(commands), within=DRAIN_S)
-    bench.figures.add("drain.fresh.peer", float(re.search(r"booked/s=(\d+)", told).group(1)), "/s")
     bench.memory.note_peer("worker")
     bench.peer.stop("worker")
+    return commands, float(re.search(r"booked/s=(\d+)", told).group(1))
+
+
+def peer(bench):
+    bench.figures.add("drain.fresh.peer", peer_booked(bench)[1], "/s")
 
 
 def pgbench(bench):

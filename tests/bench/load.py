@@ -28,7 +28,8 @@ class Load:
 
 
 def command(url, connections, seconds, script, headers=()):
-    return ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", f"--timeout={ANSWER_S}s",
+    threads = min(THREADS, connections)
+    return ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", f"--timeout={ANSWER_S}s",
             "-s", str(HERE / script), *(part for text in headers for part in ("-H", text)), url]
 
 

@@ -22,7 +22,7 @@ class Peer:
     def __init__(self, home, seatline, write_port, read_port, logs):
         self.home, self.logs = Path(home), Path(logs)
         self.write_port, self.read_port = write_port, read_port
-        self.children = {}
+        self.children, self.groups = {}, 0
         base, secrets = seatline.base, seatline.secrets
         self.env = {
             **os.environ, "EVENTS": str(EVENTS), "SEATS": str(SEATS),
@@ -44,8 +44,11 @@ class Peer:
         return done.stdout
 
     def setup(self):
-        """All made anew, every seat available."""
+        """All made anew, every seat available. A group of its own each time: its worker leaves
+        none when it is stopped, and the next one would wait for it to be missed."""
         self.stop()
+        self.groups += 1
+        self.env["KAFKA_GROUP"] = f"peer-booking-group-{self.groups}"
         self.node("setup.js")
 
     def start(self, program):

@@ -1,11 +1,11 @@
 /*
  * preload - a backlog of real commands in Kafka, and how fast a bare producer stores it.
  *
- * usage: preload BROKERS TOPIC PARTITIONS KEY SEATS TIMES <EVENTS
+ * usage: preload BROKERS TOPIC PARTITIONS KEY FIRST SEATS TIMES <EVENTS
  *
- * stdin: an event id a line. Each of the seats S1..S<SEATS> of each event is asked for TIMES times,
- * each time by somebody else. All events' requests come mixed, as a crowd sends them: one for each
- * event in turn, the TIMES for one seat right after each other.
+ * stdin: an event id a line. SEATS seats of each event, from S<FIRST> on, are asked for TIMES times
+ * each, each time by somebody else. All events' requests come mixed, as a crowd sends them: one for
+ * each event in turn, the TIMES for one seat right after each other.
  * KEY is BOOKING_ID_KEY: the ids are as write-api makes them, and so are messages and partitions.
  * stdout: {"messages":..., "bytes":..., "seconds":...}; seconds from the first message that is
  * given to librdkafka to the last acknowledgement, encoding not included.
@@ -29,6 +29,7 @@
 struct order {
 	struct booking_id_key key;
 	int32_t partitions;
+	unsigned first;
 	unsigned seats;
 	unsigned times;
 	unsigned event_count;
@@ -59,7 +60,7 @@ static void count_failures(rd_kafka_t *kafka, const rd_kafka_message_t *message,
 static void encode(const struct order *order, size_t n, struct backlog *backlog)
 {
 	const unsigned event = (unsigned)(n % order->event_count);
-	const size_t seat = n / order->event_count / order->times % order->seats + 1;
+	const size_t seat = order->first + n / order->event_count / order->times;
 	struct message *const message = &backlog->messages[n];
 	const int64_t now_ms = clock_wall_ms();
 	struct command command = {
@@ -165,8 +166,9 @@ static err_code run(char **arguments, struct err *err)
 {
 	struct order order = {
 		.partitions = (int32_t)strtol(arguments[3], NULL, 10),
-		.seats = (unsigned)strtoul(arguments[5], NULL, 10),
-		.times = (unsigned)strtoul(arguments[6], NULL, 10),
+		.first = (unsigned)strtoul(arguments[5], NULL, 10),
+		.seats = (unsigned)strtoul(arguments[6], NULL, 10),
+		.times = (unsigned)strtoul(arguments[7], NULL, 10),
 	};
 	struct backlog backlog = { 0 };
 	err_code code = booking_id_init(err);
@@ -195,8 +197,9 @@ int main(int argc, char **argv)
 {
 	struct err err = { 0 };
 
-	if (argc != 7) {
-		fputs("usage: preload BROKERS TOPIC PARTITIONS KEY SEATS TIMES <EVENTS\n", stderr);
+	if (argc != 8) {
+		fputs("usage: preload BROKERS TOPIC PARTITIONS KEY FIRST SEATS TIMES <EVENTS\n",
+		      stderr);
 		return 64;
 	}
 	if (run(argv, &err) == ERR_OK)

@@ -19,40 +19,42 @@ def folded(seatline, ids):
     return sum(each["version"] for each in maps)
 
 
+def loaded(bench, name):
+    """A backlog whose events have their maps already."""
+    bench.seatline.run_only()
+    backlog = drain.backlog(bench, name, drain.FRESH)
+    bench.seatline.run_only("projector")
+    bench.seatline.wait_maps(backlog.ids, backlog.shape[1])
+    return backlog
+
+
 def follow(bench):
     """Worker and projector at work together: from the last commit until all maps are equal."""
-    seatline = bench.seatline
-    seatline.run_only()
-    ids, shape, _ = drain.backlog(bench, "follow", drain.FRESH)
-    seats, stored = shape[0] * shape[1], seatline.stored()
-    seatline.run_only("projector")
-    seatline.wait_maps(ids, shape[1])
+    seatline, backlog = bench.seatline, loaded(bench, "follow")
+    stored, seats = seatline.stored(), backlog.commands
     seatline["worker-0"].start()
+    deadline = time.monotonic() + WITHIN_S
     while seatline.consumed() < stored:
+        assert time.monotonic() < deadline, f"{stored} messages are not decided"
         time.sleep(POLL_S)
     committed = time.monotonic()
-    wait_for(lambda: folded(seatline, ids) >= seats, WITHIN_S, f"{seats} seats are projected")
+    wait_for(lambda: folded(seatline, backlog.ids) >= seats, WITHIN_S, f"{seats} seats are folded")
     bench.figures.add("project.behind.ours", time.monotonic() - committed, "s")
-    drain.prove(seatline, ids, shape)
+    backlog.prove()
     bench.memory.note("projector")
     seatline.wait_projected()
 
 
 def catch_up(bench):
     """The worker is done before the projector begins: seats a second."""
-    seatline = bench.seatline
+    seatline, backlog = bench.seatline, loaded(bench, "catch")
     seatline.run_only()
-    ids, shape, _ = drain.backlog(bench, "catch", drain.FRESH)
-    seats = shape[0] * shape[1]
-    seatline.run_only("projector")
-    seatline.wait_maps(ids, shape[1])
-    seatline.run_only()
-    drain.decide(bench, "catch", ids, shape)
+    backlog.decide(bench)
     seatline["worker-0"].stop()
     with bench.cpu("project.catch") as cpu:
         seatline["projector-0"].start()
-        seen = series(seatline, ids, seats)
-        cpu.operations = seats
+        seen = series(seatline, backlog.ids, backlog.commands)
+        cpu.operations = backlog.commands
     bench.figures.add("project.catch.ours", rate(seen), "/s")
     seatline.wait_projected()
     bench.memory.note("projector")
@@ -78,18 +80,13 @@ def rate(seen):
 
 def peer(bench):
     """data-sync, one updateOne a seat, over what its worker has booked."""
-    bench.seatline.run_only()
-    bench.peer.setup()
-    bench.peer.start("worker")
-    commands = drain.QUICK_PEER_COMMANDS if bench.quick else drain.PEER_COMMANDS
-    bench.peer.node("drain.js", str(commands), within=drain.DRAIN_S)
-    bench.peer.stop("worker")
+    booked, _ = drain.peer_booked(bench)
     states = bench.seatline.mongo().client["peer_read"]["sync_state"]
     before = states.find_one()["lastSyncTimestamp"]
     bench.peer.start("projector")
     begun = time.monotonic()
     wait_for(lambda: states.find_one()["lastSyncTimestamp"] != before, WITHIN_S,
              "data-sync is through")
-    bench.figures.add("project.catch.peer", commands / (time.monotonic() - begun), "/s")
+    bench.figures.add("project.catch.peer", booked / (time.monotonic() - begun), "/s")
     bench.memory.note_peer("projector")
     bench.peer.stop("projector")

@@ -25,7 +25,7 @@ def prepare(bench):
     seatline = bench.seatline
     for event, seats in ((SMALL, 1000), (LARGE, 10_000), (CHANGING, 1000)):
         seatline.add_events([event], seats)
-    seatline.settle()
+    bench.settle()
 
 
 def path(event):
@@ -39,7 +39,6 @@ def run(bench):
         seatline.wait_maps([event], seats)
     seatline.run_only("read-api")
     put_files(bench)
-    bench.peer.setup()
     bench.peer.start("read-api")
     bench.in_turn([
         lambda: pair(bench, "map", path(SMALL), "map.json"),

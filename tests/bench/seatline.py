@@ -72,12 +72,12 @@ class Seatline(stack.Stack):
 
     # --- the backlog -----------------------------------------------------------------------------
 
-    def preload(self, events, seats, times=1):
-        """A command for each of the seats S1..Sn of each event, TIMES over; what the producer
-        said of itself."""
+    def preload(self, events, first, seats, times):
+        """Commands for as many seats of each event, from the first on, TIMES over each; what the
+        producer said of itself."""
         done = subprocess.run(
             [self.preload_program, self.kafka_brokers, stack.TOPIC, str(PARTITIONS),
-             self.secrets["BOOKING_ID_SECRET"], str(seats), str(times)],
+             self.secrets["BOOKING_ID_SECRET"], str(first), str(seats), str(times)],
             input="".join(f"{event}\n" for event in events), text=True, check=True,
             timeout=PRELOAD_S, stdout=subprocess.PIPE)
         return json.loads(done.stdout)
@@ -97,7 +97,7 @@ class Seatline(stack.Stack):
 
     def wait_projected(self, within=REST_S):
         """The cursor in MongoDB is at the end of PostgreSQL's log."""
-        newest = self.pg_rows("SELECT xid::text, seq FROM booking_log"
+        newest = self.pg_rows("SELECT xid::text AS number, seq FROM booking_log"
                               " ORDER BY xid DESC, seq DESC LIMIT 1")
         if not newest:
             return
