@@ -12,7 +12,7 @@ usage: bench.py --tools BUILD --peer DIRECTORY --work DIRECTORY [--junit FILE]
               what the figures are says nothing then
 What is measured is SEATLINE_BUILD_DIR's; SEATLINE_STATE_DIR, _PORT_BASE and _GATEWAY_PORT say where
 it runs.
-Groups: accept read visible live drain project starts memory growth; those that are asked for, or all.
+Groups: accept read visible live drain project starts memory growth; all when none is asked for.
 What was measured is told in RESULTS.md, below the work directory; when it was all, also beside
 this file.
 

@@ -82,10 +82,22 @@ def drained(bench, name, shape):
     return rate, made.produced
 
 
+def sizes(seatline):
+    """Bytes of bookings and their log with indexes, and bytes of write-ahead log ever."""
+    return seatline.pg_rows("SELECT pg_total_relation_size('bookings')"
+                            " + pg_total_relation_size('booking_log'),"
+                            " pg_current_wal_lsn() - '0/0'::pg_lsn")[0]
+
+
 def fresh(bench):
+    before = sizes(bench.seatline)
     rate, produced = drained(bench, "fresh", FRESH)
     bench.figures.add("drain.fresh.ours", rate, "/s")
-    bench.figures.add("drain.produced.floor", produced["messages"] / produced["seconds"], "/s")
+    commands = produced["messages"]
+    bench.figures.add("drain.produced.floor", commands / produced["seconds"], "/s")
+    for name, old, new in zip(("postgresql", "wal"), before, sizes(bench.seatline)):
+        bench.figures.add(f"size.{name}", float(new - old) / commands, "bytes")
+    bench.figures.add("size.kafka", produced["bytes"] / commands, "bytes")
 
 
 def hot(bench):

@@ -7,6 +7,8 @@ import socket
 import threading
 import time
 
+from cpu import children
+from seatline import resident_kb
 from support.wait import wait_for
 from support.web import Client
 
@@ -26,26 +28,33 @@ def run(bench):
     seatline = bench.seatline
     seatline.rest()
     for asked, count in zip(SUBSCRIBERS, QUICK_SUBSCRIBERS if bench.quick else SUBSCRIBERS):
-        late = sorted(lateness(bench, count))
+        late = sorted(lateness(bench, asked, count))
         for part in (50, 99):
             bench.figures.add(f"live.{asked}.p{part}", late[len(late) * part // 100], "ms")
 
 
-def lateness(bench, count):
+def gateway_kb(seatline):
+    return sum(map(resident_kb, children(seatline["nginx"].pid)))
+
+
+def lateness(bench, asked, count):
     """Milliseconds from commit to arrival, of each message at each subscriber."""
     seatline, event = bench.seatline, bench.fresh_name("live")
     seatline.add_events([event], SEATS)
     seatline.wait_maps([event], SEATS)
     messages = QUICK_MESSAGES if bench.quick else MESSAGES
-    writer = Client(seatline.write_port)
+    writer, before = Client(seatline.write_port), gateway_kb(seatline)
     with Audience(seatline.gateway_port, event, count) as audience:
-        for number in range(1, messages + 1):
-            answer = writer.post("/api/book", {"userId": "u1", "eventId": event,
-                                               "seatId": f"S{number}"})
-            assert answer.status == 202, answer
-            time.sleep(PAUSE_S)
-        wait_for(lambda: len(audience.arrivals()) >= messages * count, WITHIN_S,
-                 f"{messages} messages have come to {count} subscribers")
+        bench.figures.add(f"live.{asked}.memory", (gateway_kb(seatline) - before) / count, "KB")
+        with bench.cpu(f"live.{asked}") as cpu:
+            cpu.operations = messages * count
+            for number in range(1, messages + 1):
+                answer = writer.post("/api/book", {"userId": "u1", "eventId": event,
+                                                   "seatId": f"S{number}"})
+                assert answer.status == 202, answer
+                time.sleep(PAUSE_S)
+            wait_for(lambda: len(audience.arrivals()) >= messages * count, WITHIN_S,
+                     f"{messages} messages have come to {count} subscribers")
     decided = seatline.pg_rows("SELECT extract(epoch FROM decided_at)::float8 FROM booking_log"
                                " WHERE event_id = %s ORDER BY seq", event)
     return [(at - decided[version - 1][0]) * 1000 for version, at in audience.arrivals()]

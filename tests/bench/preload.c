@@ -24,6 +24,7 @@
 #define COMMANDS_MAX    1000000
 #define ARENA_BYTES_MAX ((size_t)1 << 29)
 #define FLUSH_MS        60000
+#define FULL_WAIT_MS    100
 #define CLIENT_ID       "preload"
 
 struct order {
@@ -99,21 +100,26 @@ static err_code encode_all(const struct order *order, struct backlog *ret, struc
 	return ERR_OK;
 }
 
+/* A full queue is emptied by the reports that are read here. */
 static err_code produce(rd_kafka_t *kafka, const char *topic, const struct order *order,
 			const struct backlog *backlog, size_t n, struct err *err)
 {
 	const struct message *const message = &backlog->messages[n];
 	const char *const key = order->events[message->event];
 	char *const value = backlog->arena.data + message->at;
-	const rd_kafka_resp_err_t failed = rd_kafka_producev(
-		kafka, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(message->partition),
-		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK),
-		RD_KAFKA_V_KEY(key, strlen(key)),
-		RD_KAFKA_V_VALUE(value, message->len),
-		RD_KAFKA_V_HEADER(COMMAND_HEADER_CONTENT_TYPE, COMMAND_CONTENT_TYPE, -1),
-		RD_KAFKA_V_HEADER(COMMAND_HEADER_SCHEMA_VERSION, COMMAND_SCHEMA_VERSION, -1),
-		RD_KAFKA_V_END);
+	rd_kafka_resp_err_t failed;
 
+	do {
+		failed = rd_kafka_producev(
+			kafka, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(message->partition),
+			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+			RD_KAFKA_V_KEY(key, strlen(key)), RD_KAFKA_V_VALUE(value, message->len),
+			RD_KAFKA_V_HEADER(COMMAND_HEADER_CONTENT_TYPE, COMMAND_CONTENT_TYPE, -1),
+			RD_KAFKA_V_HEADER(COMMAND_HEADER_SCHEMA_VERSION, COMMAND_SCHEMA_VERSION,
+					  -1),
+			RD_KAFKA_V_END);
+		(void)rd_kafka_poll(kafka, failed ? FULL_WAIT_MS : 0);
+	} while (failed == RD_KAFKA_RESP_ERR__QUEUE_FULL);
 	if (failed != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return err_set(err, ERR_UNAVAILABLE, "produce: %s", rd_kafka_err2str(failed));
 	return ERR_OK;
@@ -139,10 +145,8 @@ static err_code send_all(const char *brokers, const char *topic, const struct or
 	rd_kafka_t *const kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
 	if (!kafka)
 		return err_set(err, ERR_UNAVAILABLE, "%s", text);
-	for (size_t n = 0; n < backlog->count && code == ERR_OK; n++) {
+	for (size_t n = 0; n < backlog->count && code == ERR_OK; n++)
 		code = produce(kafka, topic, order, backlog, n, err);
-		(void)rd_kafka_poll(kafka, 0);
-	}
 	if (rd_kafka_flush(kafka, FLUSH_MS) != RD_KAFKA_RESP_ERR_NO_ERROR && code == ERR_OK)
 		code = err_set(err, ERR_UNAVAILABLE, "not all acknowledged in %d ms", FLUSH_MS);
 	rd_kafka_destroy(kafka);

@@ -58,6 +58,8 @@ def catch_up(bench):
     bench.figures.add("project.catch.ours", rate(seen), "/s")
     seatline.wait_projected()
     bench.memory.note("projector")
+    stored = seatline.mongo().command("collStats", "bookings")
+    bench.figures.add("size.mongodb", stored["totalSize"] / stored["count"], "bytes")
 
 
 def series(seatline, ids, seats):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from load import HERE
+from seatline import PROGRAMS
 
 STARTS_S = 240
 
@@ -21,4 +22,4 @@ def run(bench):
              "SEATLINE_GATEWAY_PORT": str(seatline.gateway_port + 1000)})
     for name, values in json.loads(done.stdout).items():
         for value in values:
-            bench.figures.add(f"starts.{name}", value, "ms")
+            bench.figures.add(f"starts.{name}", value, "ms" if name in PROGRAMS else "s")
