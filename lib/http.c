@@ -1,6 +1,7 @@
 #include "http_internal.h"
 
 #include "clock.h"
+#include "footprint.h"
 #include "http_hang_up.h"
 #include "log.h"
 
@@ -62,6 +63,7 @@ static void *on_thread_start(const struct mg_context *mg, int kind)
 {
 	const struct http_server *server = mg_get_user_data(mg);
 
+	footprint_shrink_thread();
 	return kind == 1 ? thread_new((size_t)server->config.body_bytes_max) : NULL;
 }
 

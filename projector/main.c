@@ -1,4 +1,5 @@
 #include "clock.h"
+#include "footprint.h"
 #include "log.h"
 #include "mongo.h"
 #include "ops.h"
@@ -134,9 +135,15 @@ static int see_through(struct job *jobs, size_t count, struct ops *ops, int64_t 
 		(void)end_jobs(jobs, i);
 		return EXIT_FAILURE;
 	}
-	bool is_asked = false;
-	while (!is_asked && !has_any_ended(jobs, count))
+	const int64_t settled_ms = clock_monotonic_ms() + FOOTPRINT_SETTLE_MS;
+	bool is_asked = false, is_settled = false;
+	while (!is_asked && !has_any_ended(jobs, count)) {
 		is_asked = stop_wait(END_CHECK_MS);
+		if (is_settled || clock_monotonic_ms() < settled_ms)
+			continue;
+		footprint_shrink();
+		is_settled = true;
+	}
 	if (is_asked) {
 		log_info("draining", LOG_INT("within_ms", drain_ms));
 		stop_arm_deadline(drain_ms);

@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "event_answers.h"
 #include "follow.h"
+#include "footprint.h"
 #include "http.h"
 #include "log.h"
 #include "metrics.h"
@@ -173,7 +174,7 @@ static int run(const struct read_api_config *config, struct read_api *api, struc
 	log_info("started", LOG_INT("port", config->http_port),
 		 LOG_INT("wait_port", config->wait_port));
 
-	(void)stop_wait(-1); /* For ever: it returns only when asked to stop. */
+	footprint_wait_for_stop();
 	log_info("draining", LOG_INT("within_ms", config->common.drain_ms));
 	stop_arm_deadline(config->common.drain_ms);
 	ops_drain(ops);

@@ -1,6 +1,7 @@
 /* worker - takes booking commands from Kafka, decides them, and settles them in PostgreSQL. */
 #include "attr.h"
 #include "crew.h"
+#include "footprint.h"
 #include "log.h"
 #include "metrics_worker.h"
 #include "ops.h"
@@ -48,8 +49,7 @@ static err_code run(const struct worker_config *config, struct err *err)
 		return code;
 	log_info("started", LOG_INT("lanes", config->lanes), LOG_STR("topic", config->kafka_topic));
 
-	while (!stop_wait(-1))
-		;
+	footprint_wait_for_stop();
 	log_info("stopping");
 	stop_arm_deadline(config->common.drain_ms);
 	crew_stop(crew);

@@ -1,3 +1,4 @@
+#include "footprint.h"
 #include "http.h"
 #include "idempotency.h"
 #include "kafka.h"
@@ -164,7 +165,7 @@ static int serve(const struct write_api_config *config)
 		return fail("http_not_opened", &err);
 	log_info("started", LOG_INT("port", config->http_port));
 
-	(void)stop_wait(-1); /* For ever: it returns only when asked to stop. */
+	footprint_wait_for_stop();
 	drain(config, ops, server);
 	log_info("stopped");
 	return EXIT_SUCCESS;

@@ -1,8 +1,11 @@
 """Resident memory of the four programs, as /proc tells it: idle, and at the end of each load."""
 
+import time
+
 from seatline import PROGRAMS, resident_kb
 
 MB = 1024
+SETTLE_S = 4  # FOOTPRINT_SETTLE_MS, and as much again
 
 
 class Memory:
@@ -33,9 +36,10 @@ class Memory:
 
 
 def run(bench):
-    """Just started and not used yet."""
+    """Started, settled and not used yet."""
     seatline = bench.seatline
     seatline.run_only()
     seatline.run_only(*PROGRAMS)
+    time.sleep(SETTLE_S)
     for program in PROGRAMS:
         bench.figures.add(f"memory.idle_{program}.ours", seatline.resident_kb(program) / MB, "MB")

@@ -2,8 +2,8 @@
 
 Usage: starts.py --state DIR --rounds N [--idle]
 
-DIR becomes SEATLINE_STATE_DIR and is reset at the end; ports and builds are as the environment tells
-start-services.sh. Stdout is one JSON object of lists, N values each:
+DIR becomes SEATLINE_STATE_DIR and is reset at the end; start-services.sh has ports and builds from
+the environment. Stdout is one JSON object of lists, N values each:
 
   services_stopped, services_reset  seconds from ./start-services.sh, with and without data, to its
                                     end, when all is ready

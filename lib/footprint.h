@@ -1,0 +1,26 @@
+/*
+ * footprint - gives back the memory that only starting needed.
+ *
+ * Loading and connecting touch far more of thirty libraries than running does: relocations, tables,
+ * configuration, authentication. The kernel counts those pages as ours until somebody needs them.
+ */
+#pragma once
+
+#define FOOTPRINT_SETTLE_MS 2000 /* then all connections are made, where servers are there */
+
+/* Code and constants are dropped, and come back from the page cache where they are used, a fault
+ * for every 16 pages; so is what the heap has free. Once is enough: what runs stays small. */
+void footprint_shrink(void);
+
+/*
+ * At the start of a thread, before it has done anything: drops the whole pages of thread-local
+ * variables that begin as zero. The loader has zeroed, and so touched, those of all libraries in
+ * each thread; librdkafka has 15 KiB, which none of hundreds of HTTP threads uses.
+ */
+void footprint_shrink_thread(void);
+
+/*
+ * For main, instead of stop_wait: waits for a program to settle, gives back what starting needed,
+ * and waits until the process is asked to stop.
+ */
+void footprint_wait_for_stop(void);
