@@ -68,14 +68,14 @@ static bool is_count(const char *field)
 static bool is_of_counts(const bson_t *entry, const char *operation)
 {
 	bson_t update, fields;
-	bson_iter_t iter;
+	bson_iter_t iter, removed;
 
 	if (strcmp(operation, "update") != 0 ||
 	    !document_sub(entry, "updateDescription", &update) ||
 	    !document_sub(&update, "updatedFields", &fields))
 		return false;
 	if (bson_iter_init_find(&iter, &update, "removedFields") &&
-	    bson_iter_recurse(&iter, &iter) && bson_iter_next(&iter))
+	    bson_iter_recurse(&iter, &removed) && bson_iter_next(&removed))
 		return false;
 	if (!bson_iter_init(&iter, &fields))
 		return false;
