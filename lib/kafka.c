@@ -293,6 +293,12 @@ static err_code producer_conf(const struct kafka_producer_config *config, rd_kaf
 	code = set_all(conf, settings, sizeof(settings) / sizeof(settings[0]), err);
 	if (code != ERR_OK)
 		return code;
+	char in_flight[24];
+	(void)snprintf(in_flight, sizeof(in_flight), "%lld", (long long)config->in_flight_max);
+	if (config->in_flight_max > 0)
+		code = kafka_conf_set(conf, "max.in.flight", in_flight, err);
+	if (code != ERR_OK)
+		return code;
 	rd_kafka_conf_set_dr_msg_cb(conf, report);
 	*ret = STEAL(conf);
 

@@ -47,6 +47,7 @@ struct kafka_producer_config {
 	int64_t message_timeout_ms; /* librdkafka gives a message up after this       */
 	int64_t ack_wait_ms;        /* a sender waits at most this; > message_timeout */
 	int64_t queue_messages_max; /* bound of the local queue                       */
+	int64_t in_flight_max;      /* requests to one broker at once; 0: any number  */
 };
 
 struct kafka_producer;

@@ -65,6 +65,7 @@ static err_code open_producer(const struct write_api_config *config, struct kafk
 		.message_timeout_ms = config->kafka_message_timeout_ms,
 		.ack_wait_ms = config->ack_wait_ms,
 		.queue_messages_max = config->kafka_queue_messages_max,
+		.in_flight_max = config->kafka_in_flight_max,
 	};
 
 	if (config->ack_wait_ms <= config->kafka_message_timeout_ms)

@@ -27,6 +27,8 @@ static const struct config_key KEYS[] = {
 	  "topic that commands go to" },
 	{ "KAFKA_LINGER_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(kafka_linger_ms), "1", 0, 1000,
 	  "time, in ms, a message waits for others to share its batch" },
+	{ "KAFKA_IN_FLIGHT_MAX", CONFIG_INT, CONFIG_PLAIN, FIELD(kafka_in_flight_max), "2", 1, 1000,
+	  "requests to one broker at once; meanwhile messages gather for the next ones" },
 	{ "KAFKA_MESSAGE_TIMEOUT_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(kafka_message_timeout_ms),
 	  "1500", 100, 60000, "time, in ms, after which a message is given up" },
 	{ "ACK_WAIT_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(ack_wait_ms), "2500", 200, 120000,

@@ -16,6 +16,7 @@ struct write_api_config {
 	char kafka_brokers[CONFIG_TEXT_BYTES_MAX];
 	char kafka_topic[CONFIG_TEXT_BYTES_MAX];
 	int64_t kafka_linger_ms;
+	int64_t kafka_in_flight_max;
 	int64_t kafka_message_timeout_ms;
 	int64_t ack_wait_ms;
 	int64_t kafka_queue_messages_max;

@@ -33,6 +33,7 @@ static void open_producer(struct publish_fixture *fixture, const char *brokers)
 		.client_id = "write-api",
 		.topic = fixture->topic,
 		.linger_ms = 1,
+		.in_flight_max = 2,
 		.message_timeout_ms = 1500,
 		.ack_wait_ms = 2500,
 		.queue_messages_max = 1000,
