@@ -47,7 +47,7 @@ nginx_configure() {
 	mkdir -p -- "$NGINX_DIR"
 	render "$ROOT/nginx/nginx.conf.template" NGINX_DIR NGINX_MODULES NGINX_USER \
 		NGINX_PRIORITY ACCESS_LOG ERROR_LOG >"$NGINX_DIR/nginx.conf"
-	render "$ROOT/nginx/gateway.conf.template" GATEWAY_LISTEN LIVE_LISTEN ERROR_LOG \
+	render "$ROOT/nginx/gateway.conf.template" NGINX_DIR GATEWAY_LISTEN LIVE_LISTEN ERROR_LOG \
 		WRITE_API_SERVERS READ_API_SERVERS READ_API_WAIT_SERVERS \
 		WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS \
 		>"$NGINX_DIR/gateway.conf.new"

@@ -18,6 +18,13 @@ def only_message(stack, mark, booking_id):
     return found[0]
 
 
+def access_lines(stack, request_id):
+    """nginx writes several lines together."""
+    log = stack.state / "log" / "nginx-access.log"
+    return wait_for(lambda: [json.loads(line) for line in log.read_text().splitlines()
+                             if request_id in line], 5, f"nginx logs {request_id}")
+
+
 def test_a_request_id_is_echoed_and_passed_on_through_kafka(stack):
     event, mark = stack.create_event(1), stack.kafka_ends()
     request_id = f"test-{event}"
@@ -59,11 +66,10 @@ def test_who_waits_has_the_same_request_id_to_the_end(stack):
     assert answer.status == 201
     assert answer.headers.get_all("X-Request-Id") == [request_id]
     for program in ("write-api", "worker"):
-        lines = [line for name in stack.instances(program)
-                 for line in stack.log_lines(name, start[name])]
-        assert request_id in [line.get("request_id") for line in lines], program
-    access = (stack.state / "log" / "nginx-access.log").read_text().splitlines()
-    line = next(json.loads(line) for line in access if request_id in line)
+        wait_for(lambda: [line for name in stack.instances(program)
+                          for line in stack.log_lines(name, start[name])
+                          if line.get("request_id") == request_id], 5, f"{program} logs it")
+    line = access_lines(stack, request_id)[0]
     assert (line["path"], line["status"]) == ("/api/bookings", 201)
 
 
@@ -100,6 +106,5 @@ def test_one_booking_can_be_followed_through_the_logs(stack):
                      if line.get("booking_id") == booking_id], 5,
             f"{program} logs booking {booking_id}")
         assert request_id in [line.get("request_id") for line in lines], (program, lines)
-    access = (stack.state / "log" / "nginx-access.log").read_text().splitlines()
-    lines = [json.loads(line) for line in access if request_id in line]
+    lines = access_lines(stack, request_id)
     assert [(line["path"], line["status"]) for line in lines] == [("/api/book", 202)]
