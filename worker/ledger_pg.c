@@ -13,6 +13,9 @@
 
 #define NUMBER_BYTES_MAX     24
 #define PARTITIONS_BYTES_MAX (16u * SOURCE_PARTITIONS_MAX)
+/* Plans are for tables of the size they have then: made anew when there were this many times as many
+ * commits. Of tables that are empty any index looks as good as the right one. */
+#define REPLAN_GROWTH 4
 
 struct ledger_pg {
 	struct pg *pg;
@@ -20,6 +23,7 @@ struct ledger_pg {
 	struct ledger_write *write;
 	struct strbuf partitions; /* an array literal */
 	int64_t now_ms;           /* of the open transaction */
+	int64_t commits, replan_at;
 };
 
 struct ledger_pg *ledger_pg_new(struct pg *pg)
@@ -31,6 +35,7 @@ struct ledger_pg *ledger_pg_new(struct pg *pg)
 	ledger->pg = pg;
 	ledger->load = ledger_load_new();
 	ledger->write = ledger_write_new();
+	ledger->replan_at = 1;
 	strbuf_init(&ledger->partitions, PARTITIONS_BYTES_MAX);
 
 	return ledger;
@@ -323,7 +328,7 @@ static err_code look_for_lapsed(void *ctx, const int32_t *partitions, size_t cou
 
 /* ---- Commit ---- */
 
-enum { CLOSING_STEPS = 2 }; /* COMMIT and NOTIFY */
+enum { CLOSING_STEPS = 3 }; /* COMMIT, NOTIFY and DISCARD PLANS */
 
 /*
  * The hint to the projector follows the COMMIT, in the same round trip but a transaction of its
@@ -333,7 +338,7 @@ enum { CLOSING_STEPS = 2 }; /* COMMIT and NOTIFY */
 static err_code commit(void *ctx, const struct partition_name *name, const struct state *state,
 		       const struct journal *journal, struct err *err)
 {
-	const struct ledger_pg *const ledger = ctx;
+	struct ledger_pg *const ledger = ctx;
 	const struct number partition = number(name->partition);
 	const struct number now = number(ledger->now_ms);
 	struct pg_step steps[LEDGER_WRITE_STEPS_MAX + CLOSING_STEPS];
@@ -350,6 +355,10 @@ static err_code commit(void *ctx, const struct partition_name *name, const struc
 	steps[n++] = (struct pg_step){ "commit", "COMMIT", NULL, 0, NULL };
 	if (has_news)
 		steps[n++] = (struct pg_step){ "notify", "NOTIFY booking_log", NULL, 0, NULL };
+	if (++ledger->commits >= ledger->replan_at) {
+		steps[n++] = (struct pg_step){ "replan", "DISCARD PLANS", NULL, 0, NULL };
+		ledger->replan_at = REPLAN_GROWTH * ledger->commits;
+	}
 
 	FAULT_POINT("worker_before_commit");
 	code = pg_pipeline(ledger->pg, steps, n, results, err);

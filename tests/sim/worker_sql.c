@@ -411,6 +411,7 @@ const struct statement_entry worker_statements[] = {
 	{ "begin", begin },
 	{ "check", statement_nothing },
 	{ "notify", statement_nothing },
+	{ "replan", statement_nothing },
 	{ "enter_partition", enter_partition },
 	{ "read_progress", read_progress },
 	{ "own_partition", own_partition },
