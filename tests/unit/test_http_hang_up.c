@@ -72,6 +72,7 @@ Test(http_hang_up, lets_what_was_sent_arrive)
 	http_hang_up(line.port);
 	cr_expect_eq(recv(line.client, answer, sizeof(answer), 0), 4);
 	cr_expect_str_eq(answer, "done");
+	cr_assert(wakes(line.client, END_MS));
 	cr_expect_eq(recv(line.client, answer, sizeof(answer), 0), 0);
 	close_line(&line);
 }
