@@ -7,7 +7,8 @@
 #   pid/<name>.pid    "<pid> <start time>": a recycled pid has another start time and is not ours
 #   log/<name>.log    what the service printed; .old is the one before it grew too long
 #   <server>/         a server's configuration and data
-# Below $RUN (.run), shared by all states: opt/ what was downloaded, build/ what was compiled.
+# Below $RUN (.run), shared by all states: opt/ what was downloaded, and the classes Kafka loads,
+# build/ what was compiled.
 
 # Bounds, in seconds unless named otherwise.
 readonly SERVER_START_S=60  # a server's first start creates its data
