@@ -71,7 +71,8 @@ METRICS = {
     "projector": ["seatline_projector_lag_seconds", "seatline_projector_step_seconds",
                   "seatline_projector_documents_written_total"],
     "read-api": ["http_requests_total", "seatline_read_seconds", "seatline_waiting",
-                 "seatline_waits_total"],
+                 "seatline_waits_total", "seatline_answers_total", "seatline_answer_bytes",
+                 "seatline_change_stream_up"],
 }
 
 

@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 
+#include "accept_encoding.h"
 #include "accepted.h"
 #include "attr.h"
 #include "gateway_request.h"
@@ -81,6 +82,33 @@ static void check_if_none_match(const char *text)
 	REQUIRE(matches_between(ETAG ", ", text, ""));
 	REQUIRE(matches_between("", text, ", " ETAG));
 	REQUIRE(matches_between("", text, ",W/" ETAG));
+}
+
+static bool gzip_with(const char *text, const char *after)
+{
+	_cleanup_(strbuf_done) struct strbuf value;
+
+	strbuf_init(&value, VALUE_BYTES_MAX);
+	strbuf_addf(&value, "%s%s", text, after);
+	REQUIRE(!value.overflow);
+	return accept_encoding_gzip(value.data);
+}
+
+/* Only a list of codings asks for anything, and its last word about one counts. */
+static void check_accept_encoding(const char *text)
+{
+#define MEMBER                                                                                     \
+	"[-!#$%&'*+.^_`|~0-9a-z]+([ \t]*;[ \t]*q=(0(\\.[0-9]{0,3})?|1("                            \
+	"\\.0{0,3})?))?[ \t]*"
+	static struct pattern list = { .text = "^[ \t,]*(" MEMBER "(,[ \t,]*" MEMBER ")*)?"
+					       "(,[ \t,]*)?$" };
+#undef MEMBER
+	const bool is_list = matches(&list, text, NULL, 0);
+
+	REQUIRE(is_list || !accept_encoding_gzip(text));
+	REQUIRE(!gzip_with(text, ", x-gzip;q=0"));
+	REQUIRE(gzip_with(text, ", identity;q=0.7, gzip;q=0.7") == is_list);
+	REQUIRE(!gzip_with(text, ", identity;q=0.7, gzip;q=0.699"));
 }
 
 /* What is read can be said again, and means the same on the gateway's second attempt. */
@@ -188,6 +216,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(text);
 	check_prefer(text);
 	check_if_none_match(text);
+	check_accept_encoding(text);
 	check_gateway(text);
 	check_content(text);
 	check_request_id(text);

@@ -97,6 +97,67 @@ Test(seat_map, adds_up_versions_and_counts_over_the_blocks_not_the_event)
 		  "%s", out.data);
 }
 
+/* Which of three blocks, and whether the event, are copied from a map of them all. */
+static void expect_copy_like(unsigned copied, const char *const *blocks, const struct strbuf *whole,
+			     const struct seat_map_head *head, const struct seat_map_part *parts)
+{
+	_cleanup_(strbuf_done) struct strbuf out;
+	_cleanup_(bson_destroyp) bson_t *event = json(EVENT);
+	struct seat_map_writer writer;
+	struct seat_map_version version;
+
+	strbuf_init(&out, OUT_BYTES_MAX);
+	if (copied & 8)
+		seat_map_copy_begin(&writer, head, whole->data, "ledger", &out);
+	else
+		seat_map_write_begin(&writer, event, "ledger", &out);
+	for (size_t i = 0; i < 3; i++) {
+		_cleanup_(bson_destroyp) bson_t *block = json(blocks[i]);
+
+		if (copied & 1u << i)
+			seat_map_copy_block(&writer, &parts[i], whole->data);
+		else
+			cr_assert_eq(seat_map_write_block(&writer, block, NULL), ERR_OK);
+		cr_expect_eq(memcmp(&writer.part, &parts[i], sizeof(parts[i])), 0, "part %zu", i);
+	}
+	cr_assert_eq(seat_map_write_end(&writer, &version, NULL), ERR_OK);
+	cr_expect_str_eq(out.data, whole->data);
+	cr_expect_eq(version.version, 13);
+}
+
+Test(seat_map, copies_what_did_not_change_to_the_same_bytes)
+{
+	static const char *const seat =
+		"{\"block\":0,\"version\":5,\"seats\":[{\"seat_id\":\"A\",\"status\":\"booked\","
+		"\"user_id\":\"u\"},{\"seat_id\":\"C\",\"status\":\"held\",\"user_id\":\"v\"}]}";
+	static const char *const none = "{\"block\":1,\"version\":7,\"seats\":[]}";
+	static const char *const last = "{\"block\":2,\"version\":1,\"seats\":[{\"status\":"
+					"\"available\",\"seat_id\":\"B\",\"user_id\":null}]}";
+	const char *const orders[][3] = { { seat, none, last },
+					  { none, seat, last },
+					  { seat, last, none } };
+
+	for (size_t i = 0; i < 3; i++) {
+		_cleanup_(strbuf_done) struct strbuf whole;
+		_cleanup_(bson_destroyp) bson_t *event = json(EVENT);
+		struct seat_map_part parts[3];
+		struct seat_map_writer writer;
+		struct seat_map_version version;
+
+		strbuf_init(&whole, OUT_BYTES_MAX);
+		seat_map_write_begin(&writer, event, "ledger", &whole);
+		for (size_t k = 0; k < 3; k++) {
+			_cleanup_(bson_destroyp) bson_t *block = json(orders[i][k]);
+
+			cr_assert_eq(seat_map_write_block(&writer, block, NULL), ERR_OK);
+			parts[k] = writer.part;
+		}
+		cr_assert_eq(seat_map_write_end(&writer, &version, NULL), ERR_OK);
+		for (unsigned copied = 0; copied < 16; copied++)
+			expect_copy_like(copied, orders[i], &whole, &writer.head, parts);
+	}
+}
+
 Test(seat_map, versions_alone_make_the_same_etag_as_the_whole_map)
 {
 	static const char *const blocks[] = {
