@@ -84,33 +84,6 @@ static err_code insert_new(struct mongo *mongo, const struct fold *fold, struct 
 	return bulk_run(&bulk, "insert bookings", ret, err);
 }
 
-static void *run_insert(void *ctx)
-{
-	struct bookings_insert *const insert = ctx;
-
-	insert->code = insert_new(insert->mongo, insert->fold, &insert->inserted, &insert->err);
-	return NULL;
-}
-
-void bookings_begin(struct bookings_insert *insert, struct mongo *mongo, const struct fold *fold)
-{
-	*insert = (struct bookings_insert){ .mongo = mongo, .fold = fold };
-	beside_begin(&insert->beside, run_insert, insert);
-}
-
-void bookings_insert_done(struct bookings_insert *insert)
-{
-	beside_end(&insert->beside);
-}
-
-static err_code end_insert(struct bookings_insert *insert, struct err *err)
-{
-	beside_end(&insert->beside);
-	if (insert->code == ERR_OK)
-		return ERR_OK;
-	return err_set(err, insert->code, "%s", insert->err.text);
-}
-
 /* ---- Known ones ---- */
 
 static bson_t *move_filter(const char *booking_id, int64_t from, int64_t to)
@@ -175,6 +148,33 @@ static err_code move_known(struct mongo *mongo, const struct fold *fold, bool wi
 		*ret_complete = written.matched == (int64_t)bulk.count;
 	}
 	return code;
+}
+
+/* ---- Both, beside ---- */
+
+static void *run_writing(void *ctx)
+{
+	struct bookings_writing *const writing = ctx;
+	struct bulk_result inserted;
+
+	writing->code = insert_new(writing->mongo, writing->fold, &inserted, &writing->err);
+	if (writing->code != ERR_OK)
+		return NULL;
+	writing->inserted = inserted.inserted;
+	writing->code = move_known(writing->mongo, writing->fold, inserted.duplicates > 0,
+				   &writing->moved, &writing->is_complete, &writing->err);
+	return NULL;
+}
+
+void bookings_begin(struct bookings_writing *writing, struct mongo *mongo, const struct fold *fold)
+{
+	*writing = (struct bookings_writing){ .mongo = mongo, .fold = fold };
+	beside_begin(&writing->beside, run_writing, writing);
+}
+
+void bookings_writing_done(struct bookings_writing *writing)
+{
+	beside_end(&writing->beside);
 }
 
 /* ---- Lost ones, and those with more decisions than are kept ---- */
@@ -330,26 +330,21 @@ static void log_bookings(const struct fold *fold)
 	}
 }
 
-err_code bookings_write(struct pg *pg, struct bookings_insert *insert, struct bookings_result *ret,
-			struct err *err)
+err_code bookings_end(struct pg *pg, struct bookings_writing *writing, struct bookings_result *ret,
+		      struct err *err)
 {
-	struct mongo *const mongo = insert->mongo;
-	const struct fold *const fold = insert->fold;
+	const struct fold *const fold = writing->fold;
 	struct bookings_result result = { 0 };
-	int64_t moved = 0;
-	bool is_complete = false;
 
-	err_code code = end_insert(insert, err);
-	if (code == ERR_OK)
-		code = move_known(mongo, fold, insert->inserted.duplicates > 0, &moved,
-				  &is_complete, err);
-	if (code == ERR_OK)
-		code = repair(pg, mongo, fold, !is_complete, &result, err);
+	beside_end(&writing->beside);
+	if (writing->code != ERR_OK)
+		return err_set(err, writing->code, "%s", writing->err.text);
+	const err_code code = repair(pg, writing->mongo, fold, !writing->is_complete, &result, err);
 	if (code != ERR_OK)
 		return code;
 
 	log_bookings(fold);
-	result.written = insert->inserted.inserted + moved + result.rewritten;
+	result.written = writing->inserted + writing->moved + result.rewritten;
 	result.stale = (int64_t)fold->booking_count - result.written - result.unknown;
 	*ret = result;
 	return ERR_OK;

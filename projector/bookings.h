@@ -1,8 +1,7 @@
 /*
  * bookings - the documents of bookings: moved on by a fold, or written anew from PostgreSQL.
  *
- * A booking whose first version is in the fold is inserted, on a thread beside the caller's, which
- * writes other documents meanwhile. A later version is written over the
+ * A booking whose first version is in the fold is inserted. A later version is written over the
  * one before it or over any between; a document that is as new or newer stays. Where neither
  * holds (the document was lost, or a version before is missing) the document is written anew from
  * PostgreSQL, so its history never has holes. So is one that may have more decisions than its
@@ -25,21 +24,24 @@ struct bookings_result {
 	int64_t unknown;   /* to PostgreSQL, though its log has them: not written */
 };
 
-/* Those of a fold that are inserted. */
-struct bookings_insert {
+/* What needs MongoDB alone is written on a thread beside the caller's, which writes other documents
+ * meanwhile. */
+struct bookings_writing {
 	struct mongo *mongo;
 	const struct fold *fold;
 	struct beside beside;
-	struct bulk_result inserted;
+	int64_t inserted;
+	int64_t moved;
+	bool is_complete; /* all that could be were at a version before theirs, and moved on */
 	err_code code;
 	struct err err;
 };
 
-/* Begins to insert the new ones. mongo and fold must outlive it. */
-void bookings_begin(struct bookings_insert *insert, struct mongo *mongo, const struct fold *fold);
+/* mongo and fold must outlive it; it takes one client of the pool. */
+void bookings_begin(struct bookings_writing *writing, struct mongo *mongo, const struct fold *fold);
 /* Waits until it has ended, if it has not. */
-void bookings_insert_done(struct bookings_insert *insert);
+void bookings_writing_done(struct bookings_writing *writing);
 
-/* Waits for the new ones and writes the others. It takes a client of the pool, as they do. */
-err_code bookings_write(struct pg *pg, struct bookings_insert *insert, struct bookings_result *ret,
-			struct err *err) _must_check_;
+/* Waits for what was begun, and writes what needs PostgreSQL. */
+err_code bookings_end(struct pg *pg, struct bookings_writing *writing, struct bookings_result *ret,
+		      struct err *err) _must_check_;

@@ -8,16 +8,28 @@ DEFINE_CLEANUP(mongoc_client_session_t *, mongoc_client_session_destroy)
 DEFINE_CLEANUP(mongoc_transaction_opt_t *, mongoc_transaction_opts_destroy)
 DEFINE_CLEANUP(mongoc_read_concern_t *, mongoc_read_concern_destroy)
 
-void bulk_open(struct bulk *bulk, struct mongo *mongo, const char *collection)
+static void open_with(struct bulk *bulk, struct mongo *mongo, const char *collection,
+		      mongoc_collection_t *(*collection_of)(const struct mongo_client *client,
+							    const char *name))
 {
 	_cleanup_(bson_destroyp) bson_t *opts = BCON_NEW("ordered", BCON_BOOL(false));
 
 	*bulk = (struct bulk){ 0 };
 	mongo_client_take(mongo, &bulk->client);
-	bulk->collection = durable_collection(&bulk->client, collection);
+	bulk->collection = collection_of(&bulk->client, collection);
 	bulk->operations =
 		mongoc_collection_create_bulk_operation_with_opts(bulk->collection, opts);
 	assert(bulk->operations);
+}
+
+void bulk_open(struct bulk *bulk, struct mongo *mongo, const char *collection)
+{
+	open_with(bulk, mongo, collection, durable_collection);
+}
+
+void bulk_open_hasty(struct bulk *bulk, struct mongo *mongo, const char *collection)
+{
+	open_with(bulk, mongo, collection, hasty_collection);
 }
 
 void bulk_done(struct bulk *bulk)

@@ -1,5 +1,6 @@
 /*
- * bulk - writes to one collection in one round trip, in no particular order, durably.
+ * bulk - writes to one collection in one round trip, in no particular order; durably, if not
+ *        said otherwise.
  *
  * Owns     between bulk_open and bulk_done a client of the pool.
  * Errors   ERR_UNAVAILABLE: how much was written is unknown.
@@ -25,6 +26,8 @@ struct bulk_result {
 };
 
 void bulk_open(struct bulk *bulk, struct mongo *mongo, const char *collection);
+/* One that another, durable one of the same batch follows: see hasty_collection. */
+void bulk_open_hasty(struct bulk *bulk, struct mongo *mongo, const char *collection);
 void bulk_done(struct bulk *bulk);
 
 /* The documents are copied. Failing here is our bug (ERR_INTERNAL). */

@@ -29,8 +29,8 @@ struct log_batch {
 	PGresult *texts;
 };
 
-/* How much of the log is not read yet; counting stops at CHANGES_LAG_ROWS_MAX: a row costs 1 us, and
- * it is counted when there is least time for it. */
+/* How much of the log is not read yet; counting stops at CHANGES_LAG_ROWS_MAX: each row costs 1 us,
+ * just when there is least time for it. */
 #define CHANGES_LAG_ROWS_MAX 10000
 struct changes_lag {
 	int64_t rows;

@@ -2,10 +2,11 @@
  * outbox - tells the booking log to Kafka, for whoever wants to react to bookings.
  *
  * It follows the log beside the read model, on a connection of its own: neither waits for the
- * other's server. While maps have a backlog the outbox leaves them the processors and PostgreSQL, and
- * tells a batch each OUTBOX_GIVE_WAY_MS_MAX at least. Of several, the one that holds the lock is active; the others look once a second
- * whether it is free. A turn sends a batch, waits until Kafka has acknowledged all of it, and then
- * moves the position in PostgreSQL: a crash in between sends the batch again.
+ * other's server. While maps have a backlog the outbox leaves them the processors and PostgreSQL,
+ * and tells a batch each OUTBOX_GIVE_WAY_MS_MAX. Of several, the one that holds the lock is
+ * active; the others look once a second whether it is free. A turn sends a batch, waits until
+ * Kafka has acknowledged all of it, and then moves the position in PostgreSQL: a crash in between
+ * sends the batch again.
  * Order    a row is sent once all earlier rows of its booking are acknowledged, so whatever is
  *          repeated, the first of each come in order.
  * Threads  outbox_run and outbox_turn belong to one thread; outbox_stop and outbox_is_active may

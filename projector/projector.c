@@ -373,12 +373,12 @@ static err_code write_blocks(struct projector *projector, const struct fold *fol
 	return err_set(err, ERR_INTERNAL, "a seat is missing although missing ones are skipped");
 }
 
-static err_code write_bookings(struct projector *projector, struct bookings_insert *insert,
-			       struct err *err)
+static err_code end_bookings(struct projector *projector, struct bookings_writing *writing,
+			     struct err *err)
 {
 	struct bookings_result result;
 
-	const err_code code = bookings_write(projector->pg, insert, &result, err);
+	const err_code code = bookings_end(projector->pg, writing, &result, err);
 	if (mongo_said(projector, code) != ERR_OK) {
 		store_forget(projector->store);
 		return code;
@@ -394,25 +394,25 @@ static err_code write_bookings(struct projector *projector, struct bookings_inse
 static err_code write_batch(struct projector *projector, const struct fold *fold,
 			    struct store_result *result, int64_t *since_us, struct err *err)
 {
-	_cleanup_(bookings_insert_done) struct bookings_insert insert;
-	bookings_begin(&insert, projector->mongo, fold);
+	_cleanup_(bookings_writing_done) struct bookings_writing bookings;
+	bookings_begin(&bookings, projector->mongo, fold);
 	err_code code = write_blocks(projector, fold, result, err);
 	if (code != ERR_OK)
 		return code;
 	FAULT_POINT("projector_after_blocks");
 	end_step(projector, STEP_BLOCKS, since_us);
 
-	code = write_bookings(projector, &insert, err);
-	if (code != ERR_OK)
-		return code;
-	FAULT_POINT("projector_after_bookings");
-	end_step(projector, STEP_BOOKINGS, since_us);
-
 	code = mongo_said(projector, store_write_events(projector->store, fold, result, err));
 	if (code != ERR_OK)
 		return code;
 	FAULT_POINT("projector_after_events");
 	end_step(projector, STEP_EVENTS, since_us);
+
+	code = end_bookings(projector, &bookings, err);
+	if (code != ERR_OK)
+		return code;
+	FAULT_POINT("projector_after_bookings");
+	end_step(projector, STEP_BOOKINGS, since_us);
 	return ERR_OK;
 }
 

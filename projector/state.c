@@ -165,7 +165,7 @@ err_code state_move(struct mongo *mongo, int64_t term, const struct log_position
 	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
 	mongo_client_take(mongo, &client);
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *states =
-		mongo_collection(&client, DOCUMENTS_STATE);
+		hasty_collection(&client, DOCUMENTS_STATE);
 	_cleanup_(bson_destroyp) bson_t *fields = position_fields(position);
 
 	return set(states, term, fields, err);

@@ -350,7 +350,8 @@ static err_code try_swap(struct store *store, struct swap *swap, struct store_re
 		return code;
 
 	_cleanup_(bulk_done) struct bulk bulk = { 0 };
-	bulk_open(&bulk, store->mongo, DOCUMENTS_SEAT_MAPS);
+	bulk_open_hasty(&bulk, store->mongo,
+			DOCUMENTS_SEAT_MAPS); /* Its event's document follows. */
 	for (size_t i = 0; i < swap->count; i++) {
 		code = plan_block(store, swap, i, &bulk, result, err);
 		if (code != ERR_OK)

@@ -1,11 +1,11 @@
 /*
  * store - writes a fold's maps and events into MongoDB; no document ever goes back.
  *
- * The steps of a batch run in this order: blocks, bookings (bookings.h), events, and (state.h) the
- * position last. Each may be run again after a crash or an unknown result: what is newer stays,
- * what is missing is completed. Blocks change by compare-and-swap on their version; what the
- * projector remembers of a block only spares reading it, and is dropped whenever MongoDB turns out
- * to know better.
+ * The steps of a batch run in this order: blocks, events, which makes both durable, and (state.h)
+ * the position last; bookings (bookings.h) beside the first two. Each may be run again after a
+ * crash or an unknown result: what is newer stays, what is missing is completed. Blocks change by
+ * compare-and-swap on their version; what the projector remembers of a block only spares reading
+ * it, and is dropped whenever MongoDB turns out to know better.
  * Owns     a store owns what it remembers: at most STORE_BLOCKS_MAX blocks and STORE_EVENTS_MAX
  *          events.
  * Threads  one.
@@ -50,7 +50,7 @@ struct store *store_new(struct mongo *mongo);
 void store_free(struct store *store);
 
 /* When others may have written, after becoming active or after writing maps as a whole; and when a
- * step between blocks and events failed. */
+ * step after the blocks failed. */
 void store_forget(struct store *store);
 
 /* The indexes that reading and writing need. */

@@ -9,7 +9,6 @@
 #include "told.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -149,69 +148,6 @@ Test(outbox, tells_each_row_once_when_nothing_happens)
 	cr_expect_eq(metric("\nseatline_outbox_published_total "), 60);
 	cr_expect_eq(metric("\nseatline_outbox_active "), 1);
 	outbox_close(outbox);
-}
-
-/* Maps that are behind as often as is asked, up to `times`. */
-struct maps_behind {
-	int times;
-	int asked;
-	int64_t told; /* when they were behind last */
-};
-
-static bool is_behind(void *ctx)
-{
-	struct maps_behind *const maps = ctx;
-
-	maps->asked++;
-	if (maps->asked > maps->times)
-		return false;
-	maps->told = metric("\nseatline_outbox_published_total ");
-	return true;
-}
-
-static void *run_outbox(void *argument)
-{
-	struct err run_err = { 0 };
-
-	return outbox_run(argument, &run_err) == ERR_OK ? NULL : argument;
-}
-
-static void run_until_told(struct maps_behind *maps)
-{
-	const int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
-	struct outbox *const outbox = start();
-	pthread_t thread;
-	void *failed = NULL;
-
-	write_rows(fixture.pg, 1, 20, 1, 3);
-	outbox_give_way_to(outbox, is_behind, maps);
-	cr_assert_eq(pthread_create(&thread, NULL, run_outbox, outbox), 0);
-	while (rows_not_told() > 0) {
-		cr_assert_lt(clock_monotonic_ms(), deadline_ms, "the log is not told");
-		clock_sleep_ms(5);
-	}
-	outbox_stop(outbox);
-	cr_assert_eq(pthread_join(thread, &failed), 0);
-	cr_expect_null(failed, "it could not go on");
-	outbox_close(outbox);
-}
-
-Test(outbox, gives_way_while_maps_have_a_backlog)
-{
-	struct maps_behind maps = { .times = 5 };
-
-	run_until_told(&maps);
-	cr_expect_gt(maps.asked, maps.times);
-	cr_expect_eq(maps.told, 0, "told %" PRId64 " rows while maps had a backlog", maps.told);
-}
-
-Test(outbox, tells_the_log_however_long_maps_have_a_backlog)
-{
-	struct maps_behind maps = { .times = INT_MAX };
-
-	run_until_told(&maps);
-	told_read(topic, PARTITIONS);
-	cr_expect_eq(told_count, 60);
 }
 
 Test(outbox, leaves_no_row_of_a_transaction_out_that_commits_late)

@@ -73,10 +73,10 @@ static struct log_row row_of(int slot, const char *booking_id, int64_t booking_v
 
 static void write_bookings(const struct fold *fold)
 {
-	_cleanup_(bookings_insert_done) struct bookings_insert insert;
+	_cleanup_(bookings_writing_done) struct bookings_writing writing;
 
-	bookings_begin(&insert, fixture.mongo, fold);
-	cr_assert_eq(bookings_write(fixture.pg, &insert, &bookings, &err), ERR_OK, "%s", err.text);
+	bookings_begin(&writing, fixture.mongo, fold);
+	cr_assert_eq(bookings_end(fixture.pg, &writing, &bookings, &err), ERR_OK, "%s", err.text);
 }
 
 /* All three steps; the result is the caller's to end. */

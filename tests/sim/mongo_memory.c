@@ -192,6 +192,11 @@ void bulk_open(struct bulk *bulk, struct mongo *server, const char *collection)
 	assert(bulk->operations);
 }
 
+void bulk_open_hasty(struct bulk *bulk, struct mongo *server, const char *collection)
+{
+	bulk_open(bulk, server, collection); /* What is acknowledged is not lost here. */
+}
+
 void bulk_done(struct bulk *bulk)
 {
 	if (!bulk->operations)
@@ -342,6 +347,11 @@ mongoc_collection_t *mongo_collection(const struct mongo_client *client, const c
 }
 
 mongoc_collection_t *durable_collection(const struct mongo_client *client, const char *name)
+{
+	return mongo_collection(client, name);
+}
+
+mongoc_collection_t *hasty_collection(const struct mongo_client *client, const char *name)
 {
 	return mongo_collection(client, name);
 }
