@@ -12,7 +12,7 @@ usage: bench.py --tools BUILD --peer DIRECTORY --work DIRECTORY [--junit FILE]
               what the figures are says nothing then
 What is measured is SEATLINE_BUILD_DIR's; SEATLINE_STATE_DIR, _PORT_BASE and _GATEWAY_PORT say where
 it runs.
-Groups: accept read visible live drain project starts memory growth; all when none is asked for.
+Groups: accept read visible live drain project burst starts memory growth; all of them by default.
 What was measured is told in RESULTS.md, below the work directory; when it was all, also beside
 this file.
 
@@ -32,6 +32,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import accept  # noqa: E402 - after the path
+import burst
 import drain
 import growth
 import live
@@ -48,7 +49,8 @@ from peer import Peer
 from seatline import Seatline
 
 GROUPS = {"accept": accept, "read": read, "visible": visible, "live": live, "drain": drain,
-          "project": project, "starts": starting, "memory": memory, "growth": growth}
+          "project": project, "burst": burst, "starts": starting, "memory": memory,
+          "growth": growth}
 PEER_WRITE, PEER_READ, FLOOR = 500, 501, 502  # ports from the base
 ROUNDS, SECONDS = 3, 4
 QUICK_SECONDS = 1
