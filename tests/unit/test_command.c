@@ -318,6 +318,74 @@ Test(command, refuses_what_is_no_command_and_says_why)
 	}
 }
 
+/* Blanks before it change nothing but the way it is read. */
+static void expect_one_reading(const char *text)
+{
+	char spaced[2048];
+	struct command usual = { .seat_count = 77 };
+	struct command other = { .seat_count = 77 };
+	const int len = snprintf(spaced, sizeof(spaced), " %s", text);
+	cr_assert(len > 0 && len < (int)sizeof(spaced));
+
+	const err_code code = decode(text, &usual, NULL);
+	cr_expect_eq(code, decode(spaced, &other, NULL), "%s", text);
+	if (code == ERR_OK)
+		expect_same(&usual, &other);
+	else
+		cr_expect_eq(usual.seat_count, 77, "%s", text);
+}
+
+Test(command, reads_what_is_nearly_as_it_writes_it_like_anything_else)
+{
+	static const char usual[] =
+		"{\"type\":\"hold\",\"bookingId\":\"018f0000-0000-8000-8000-000000000001\","
+		"\"eventId\":\"e1\",\"seatIds\":[\"A1\",\"B:2\"],"
+		"\"idempotencyKey\":\"018f0000-0000-8000-8000-000000000002\",\"userId\":\"u1\","
+		"\"requestedAt\":\"2026-03-01T19:30:00.000Z\"}";
+	static const char others[] = "\"\\{}[],: 1Ae\t\x7f\xc3";
+	char text[sizeof(usual) + 1];
+	struct command command;
+
+	cr_assert_eq(decode(usual, &command, NULL), ERR_OK);
+	cr_assert_eq(command.seat_count, 2);
+	for (size_t i = 0; i + 1 < sizeof(usual); i++) {
+		for (const char *c = others; *c; c++) {
+			memcpy(text, usual, sizeof(usual));
+			text[i] = *c;
+			expect_one_reading(text);
+			/* The same put in between. */
+			memcpy(text + i + 1, usual + i, sizeof(usual) - i);
+			expect_one_reading(text);
+		}
+		memcpy(text, usual, i);
+		memcpy(text + i, usual + i + 1, sizeof(usual) - i - 1);
+		expect_one_reading(text);
+	}
+}
+
+Test(command, counts_seats_the_same_however_they_are_written)
+{
+	static const char *const seats[] = {
+		"\"A1\"",
+		"\"A1\",\"A1\"",
+		"",
+		"\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\"",
+		"\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\"",
+	};
+
+	for (size_t i = 0; i < sizeof(seats) / sizeof(seats[0]); i++) {
+		char text[512];
+		const int len = snprintf(text, sizeof(text),
+					 "{\"type\":\"book\","
+					 "\"bookingId\":\"018f0000-0000-8000-8000-000000000001\","
+					 "\"eventId\":\"e1\",\"seatIds\":[%s],\"userId\":\"u1\","
+					 "\"requestedAt\":\"2026-03-01T19:30:00.000Z\"}",
+					 seats[i]);
+		cr_assert(len > 0 && len < (int)sizeof(text));
+		expect_one_reading(text);
+	}
+}
+
 Test(command, refuses_every_truncation)
 {
 	for (size_t i = 0; i < COUNT(all); i++) {
