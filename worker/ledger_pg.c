@@ -13,7 +13,7 @@
 
 #define NUMBER_BYTES_MAX     24
 #define PARTITIONS_BYTES_MAX (16u * SOURCE_PARTITIONS_MAX)
-/* Plans are for tables of the size they have then: made anew when there were this many times as many
+/* Plans are for tables of the size they have then: made anew after this many times as many
  * commits. Of tables that are empty any index looks as good as the right one. */
 #define REPLAN_GROWTH 4
 
