@@ -30,12 +30,21 @@ kafka_keep_classes() {
 
 	[[ -f $new ]] || return 0
 	archive=$(kafka_classes)
-	if [[ ! -f $archive ]]; then
-		rm -f -- "$KAFKA_DIR"-classes-*.jsa
-		cp -- "$new" "$archive.$$"
-		mv -f -- "$archive.$$" "$archive"
+	if [[ ! -f $archive ]] && kafka_classes_are_whole "$new"; then
+		rm -f -- "$KAFKA_DIR"-classes-*.jsa*
+		if cp -- "$new" "$archive.$$" && sync -- "$archive.$$"; then
+			mv -f -- "$archive.$$" "$archive"
+		else
+			rm -f -- "$archive.$$"
+		fi
 	fi
 	rm -f -- "$new"
+}
+
+# A broker that was killed as it wrote leaves a part, and with a part the JVM crashes.
+kafka_classes_are_whole() {
+	java "$KAFKA_HEAP" -Xshare:on -XX:+VerifySharedSpaces "-XX:SharedArchiveFile=$1" \
+		-XX:ErrorFile=/dev/null -cp "$KAFKA_DIR/*" -version >/dev/null 2>&1
 }
 
 # A client of Kafka's goes on to the address that the listener it asked tells it. So that a test can

@@ -159,3 +159,26 @@ def test_a_second_start_changes_nothing_and_takes_seconds(stack):
     stack.script("up", within=20)
     assert {name: service.pid for name, service in stack.services.items()} == pids
     assert "running" in stack.script("status", within=20)
+
+
+KEEP_CLASSES = """
+set -euo pipefail
+STATE=$1/state KAFKA_DIR=$1/kafka
+. "$2/native/kafka.sh"
+mkdir -p "$STATE/kafka"
+java "$KAFKA_HEAP" -XX:ArchiveClassesAtExit="$1/whole" -cp "$KAFKA_DIR/*" \
+    kafka.tools.StorageTool --help >"$1/java.out" 2>&1
+head -c "$(($(stat -c %s "$1/whole") / 2))" "$1/whole" >"$STATE/kafka/classes.jsa"
+kafka_keep_classes
+echo "a part: $(kafka_java Main | grep -c SharedArchiveFile || true)"
+cp "$1/whole" "$STATE/kafka/classes.jsa"
+kafka_keep_classes
+echo "the whole: $(kafka_java Main | grep -c SharedArchiveFile || true)"
+"""
+
+
+def test_kafka_starts_from_its_kept_classes_but_never_from_a_part_of_them(tmp_path):
+    (tmp_path / "kafka").symlink_to(next((ROOT / ".run" / "opt").glob("kafka-*[0-9]")))
+    done = subprocess.run(["bash", "-c", KEEP_CLASSES, "test", tmp_path, ROOT], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == ["a part: 0", "the whole: 1"], done.stderr
