@@ -16,7 +16,7 @@ def run(bench):
     seatline.run_only("write-api")
     bench.peer.start("write-api")
     stored, decided = seatline.stored(), outcomes(seatline)
-    accepted.append(load.book(seatline.write_port, 64, bench.warm_s).ok)
+    bench.warm(lambda seconds: load.book(seatline.write_port, 64, seconds))
     bench.in_turn([
         lambda: accepted.append(ours(bench, "64", seatline.write_port, 64)),
         lambda: accepted.append(wide(bench)),
@@ -55,7 +55,7 @@ def wide(bench):
 
 
 def peer(bench):
-    load.book(bench.peer.write_port, 64, bench.warm_s)
+    bench.warm(lambda seconds: load.book(bench.peer.write_port, 64, seconds))
     note(bench, "accept.64.peer", load.book(bench.peer.write_port, 64, bench.seconds))
     bench.memory.note_peer("write-api")
 

@@ -14,7 +14,7 @@ What is measured is SEATLINE_BUILD_DIR's; SEATLINE_STATE_DIR, _PORT_BASE and _GA
 it runs.
 Groups: accept read visible live drain project burst starts memory growth; all of them by default.
 What was measured is told in RESULTS.md, below the work directory; when it was all, also beside
-this file.
+this file; docs/CAPACITY.md is made anew then.
 
 Everything is measured in each round, in another order each time, by turns with what it is compared
 with. Programs that a figure is not about are stopped.
@@ -33,6 +33,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import accept  # noqa: E402 - after the path
 import burst
+import capacity
 import drain
 import growth
 import live
@@ -48,6 +49,7 @@ from floor import Pgbench, StaticFiles
 from peer import Peer
 from seatline import Seatline
 
+CAPACITY = HERE.parent.parent / "docs" / "CAPACITY.md"
 GROUPS = {"accept": accept, "read": read, "visible": visible, "live": live, "drain": drain,
           "project": project, "burst": burst, "starts": starting, "memory": memory,
           "growth": growth}
@@ -63,7 +65,6 @@ class Bench:
         self.quick = options.quick
         self.rounds = 1 if self.quick else options.rounds
         self.seconds = QUICK_SECONDS if self.quick else options.seconds
-        self.warm_s = min(WARM_S, self.seconds)
         self.work = Path(options.work)
         self.groups = options.only or list(GROUPS)
         self.figures, self.cases = Figures(), ElementTree.Element("testsuite", name="bench")
@@ -92,6 +93,7 @@ class Bench:
             if self.peer:
                 self.peer.stop()
             self.files.stop()
+            starting.clear(self)
             self.seatline.keep_logs(self.work / "logs")
             self.seatline.close()
 
@@ -115,6 +117,7 @@ class Bench:
         if not self.quick and self.groups == list(GROUPS):
             report.write(HERE / "RESULTS.md", self.figures, about)
             growth.plot(self.figures, HERE)
+            CAPACITY.write_text(capacity.rendered(self.figures, about), encoding="utf-8")
 
     def verify(self):
         self.seatline.rest()
@@ -135,6 +138,11 @@ class Bench:
         print(f"  {name}: {case.get('time')} s", flush=True)
 
     # --- for the groups --------------------------------------------------------------------------
+
+    def warm(self, load):
+        """load(seconds), which does not count."""
+        if not self.quick:
+            load(WARM_S)
 
     def settle(self):
         if not self.quick:

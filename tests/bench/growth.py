@@ -14,6 +14,7 @@ LANES = (1, 2)
 LANES_EVENTS = 200
 LANES_COMMANDS = 2     # times COMMANDS
 CONNECTIONS = (1, 16, 64, 256)
+CONNECTIONS_S = 2
 CURVES = {  # title, what is below, points
     "seats": ("Outcomes a second, one partition", "seats of an event", SIZES),
     "events": ("Outcomes a second", "events", EVENTS),
@@ -85,6 +86,6 @@ def connections(bench):
     seatline = bench.seatline
     seatline.run_only("write-api")
     for count in points(bench, CONNECTIONS):
-        told = load.book(seatline.write_port, count, bench.warm_s)
+        told = load.book(seatline.write_port, count, min(CONNECTIONS_S, bench.seconds))
         bench.figures.add(f"growth.connections.{count}", told.per_s, "/s")
     seatline.rest()

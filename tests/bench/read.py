@@ -98,7 +98,7 @@ def gateway(bench):
 
 def peer(bench):
     base = f"http://127.0.0.1:{bench.peer.read_port}"
-    load.wrk(base + path(PEER_EVENT), CONNECTIONS, bench.warm_s)
+    bench.warm(lambda seconds: load.wrk(base + path(PEER_EVENT), CONNECTIONS, seconds))
     measure(bench, "read.map.peer", base + path(PEER_EVENT))
     measure(bench, "read.not_modified.peer", base + path(PEER_EVENT),
             tag(bench.peer.read_port, path(PEER_EVENT)))
