@@ -4,7 +4,9 @@
 
 #include <link.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -54,17 +56,26 @@ void footprint_shrink(void)
 	(void)dl_iterate_phdr(drop_segments, &page);
 }
 
+static bool is_zero(uintptr_t begin, uintptr_t end)
+{
+	const unsigned char *const bytes = (const unsigned char *)begin;
+
+	return begin < end && bytes[0] == 0 && memcmp(bytes, bytes + 1, end - begin - 1) == 0;
+}
+
+/* A sanitizer's library has variables of the thread's in use already. */
 static int drop_zeros(struct dl_phdr_info *object, size_t size, void *page)
 {
 	const uintptr_t *const unit = page;
-	const uintptr_t begin = (uintptr_t)object->dlpi_tls_data;
+	const uintptr_t data = (uintptr_t)object->dlpi_tls_data;
 	(void)size;
 
-	for (size_t i = 0; begin != 0 && i < object->dlpi_phnum; i++) {
+	for (size_t i = 0; data != 0 && i < object->dlpi_phnum; i++) {
 		const ElfW(Phdr) *const segment = &object->dlpi_phdr[i];
-		if (segment->p_type == PT_TLS)
-			drop(round_up(begin + segment->p_filesz, *unit),
-			     round_down(begin + segment->p_memsz, *unit));
+		const uintptr_t begin = round_up(data + segment->p_filesz, *unit);
+		const uintptr_t end = round_down(data + segment->p_memsz, *unit);
+		if (segment->p_type == PT_TLS && is_zero(begin, end))
+			drop(begin, end);
 	}
 	return 0;
 }

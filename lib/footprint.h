@@ -13,9 +13,9 @@
 void footprint_shrink(void);
 
 /*
- * At the start of a thread, before it has done anything: drops the whole pages of thread-local
- * variables that begin as zero. The loader has zeroed, and so touched, those of all libraries in
- * each thread; librdkafka has 15 KiB, which none of hundreds of HTTP threads uses.
+ * At the start of a thread: drops the whole pages of each library's thread-local variables that
+ * begin as zero, where all of them still are. The loader has zeroed, and so touched, them in each
+ * thread; librdkafka has 15 KiB, which none of hundreds of HTTP threads uses.
  */
 void footprint_shrink_thread(void);
 

@@ -81,10 +81,28 @@ static void *start_thread(void *nothing)
 	return nothing;
 }
 
-Test(footprint, drops_a_new_threads_zeros)
+static void *use_thread(void *nothing)
+{
+	large[LARGE_BYTES / 2] = 'x';
+	footprint_shrink_thread();
+	cr_expect_eq(large[LARGE_BYTES / 2], 'x');
+	return nothing;
+}
+
+static void run_thread(void *(*run)(void *nothing))
 {
 	pthread_t thread;
 
-	cr_assert_eq(pthread_create(&thread, NULL, start_thread, NULL), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, run, NULL), 0);
 	cr_assert_eq(pthread_join(thread, NULL), 0);
+}
+
+Test(footprint, drops_a_new_threads_zeros)
+{
+	run_thread(start_thread);
+}
+
+Test(footprint, keeps_what_a_thread_has_written)
+{
+	run_thread(use_thread);
 }
