@@ -316,43 +316,48 @@ void answer_cache_change(struct answer_cache *cache, const char *key, const stru
 	(void)pthread_mutex_unlock(&cache->lock);
 }
 
-void answer_cache_change_all(struct answer_cache *cache, const char *key_start)
+void answer_cache_change_all(struct answer_cache *cache)
 {
-	const size_t len = strlen(key_start);
-
 	(void)pthread_mutex_lock(&cache->lock);
-	for (struct entry *entry = cache->newest; entry; entry = entry->older)
-		if (strncmp(entry->key, key_start, len) == 0) {
-			changes_add_all(&entry->changes);
-			entry->is_old = true;
-		}
+	for (struct entry *entry = cache->newest; entry; entry = entry->older) {
+		changes_add_all(&entry->changes);
+		entry->is_old = true;
+	}
 	(void)pthread_mutex_unlock(&cache->lock);
 }
 
 /* --- the cache --- */
 
+#define KIND_MAPS  "kind=\"maps\""
+#define KIND_LISTS "kind=\"lists\""
+#define OUTCOMES(kind)                                                                             \
+	{                                                                                          \
+		[OUTCOME_HIT] = kind ",outcome=\"hit\"", [OUTCOME_OLD] = kind ",outcome=\"old\"",  \
+		[OUTCOME_WAITED] = kind ",outcome=\"waited\"",                                     \
+		[OUTCOME_MADE] = kind ",outcome=\"made\"",                                         \
+	}
+
 static void add_metrics(struct answer_cache *cache, struct metrics *metrics)
 {
-	static const char *const LABELS[OUTCOME_COUNT] = {
-		[OUTCOME_HIT] = "outcome=\"hit\"",
-		[OUTCOME_OLD] = "outcome=\"old\"",
-		[OUTCOME_WAITED] = "outcome=\"waited\"",
-		[OUTCOME_MADE] = "outcome=\"made\"",
+	static const char *const LABELS[ANSWER_KIND_COUNT] = { KIND_MAPS, KIND_LISTS };
+	static const char *const OUTCOME_LABELS[ANSWER_KIND_COUNT][OUTCOME_COUNT] = {
+		OUTCOMES(KIND_MAPS), OUTCOMES(KIND_LISTS)
 	};
+	const enum answer_kind kind = cache->config.kind;
 
 	for (size_t i = 0; i < OUTCOME_COUNT; i++)
 		cache->outcomes[i] = metrics_add_counter(
-			metrics, "seatline_answers_total", LABELS[i],
+			metrics, "seatline_answers_total", OUTCOME_LABELS[kind][i],
 			"answers asked of the cache: there and unchanged, there and changed just "
 			"now, made by another request, made by this one");
 	cache->checks = metrics_add_counter(
-		metrics, "seatline_answer_checks_total", NULL,
+		metrics, "seatline_answer_checks_total", LABELS[kind],
 		"answers made or checked anew because it was not known what had changed");
-	cache->evictions = metrics_add_counter(metrics, "seatline_answer_evictions_total", NULL,
-					       "answers dropped for want of room");
-	cache->answers_gauge =
-		metrics_add_gauge(metrics, "seatline_answers", NULL, "answers in the cache");
-	cache->bytes_gauge = metrics_add_gauge(metrics, "seatline_answer_bytes", NULL,
+	cache->evictions = metrics_add_counter(metrics, "seatline_answer_evictions_total",
+					       LABELS[kind], "answers dropped for want of room");
+	cache->answers_gauge = metrics_add_gauge(metrics, "seatline_answers", LABELS[kind],
+						 "answers in the cache");
+	cache->bytes_gauge = metrics_add_gauge(metrics, "seatline_answer_bytes", LABELS[kind],
 					       "bytes that the cache holds");
 }
 

@@ -30,7 +30,11 @@
 
 struct answer_cache;
 
+/* What a cache keeps, for its metrics. */
+enum answer_kind { ANSWER_MAPS, ANSWER_LISTS, ANSWER_KIND_COUNT };
+
 struct answer_cache_config {
+	enum answer_kind kind;
 	size_t bytes_max;
 	int64_t pause_us_max;
 	/* Every change up to a moment ago was told. NULL: none is told, ever. */
@@ -65,5 +69,5 @@ err_code answer_cache_get(struct answer_cache *cache, const char *key, enum answ
 /* This changed of the answer of that key, if there is one. */
 void answer_cache_change(struct answer_cache *cache, const char *key,
 			 const struct changes *changes);
-/* All answers whose keys begin so may have changed in all. "": every answer. */
-void answer_cache_change_all(struct answer_cache *cache, const char *key_start);
+/* All answers may have changed in all. */
+void answer_cache_change_all(struct answer_cache *cache);

@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAP_KEY           "map/"
-#define LIST_KEY          "list?"
-#define MAP_KEY_BYTES_MAX (sizeof(MAP_KEY) + IDENT_BYTES_MAX)
+#define LISTS_SHARE 8 /* of the memory, one part is for lists, which are small and few */
 #define LIST_KEY_BYTES_MAX                                                                         \
 	(EVENT_QUERY_KIND_BYTES_MAX + EVENT_QUERY_TEXT_BYTES_MAX + IDENT_BYTES_MAX + 128)
 
@@ -22,11 +20,6 @@ struct making {
 };
 
 /* --- maps --- */
-
-static void map_key(const char *event_id, char buf[static MAP_KEY_BYTES_MAX])
-{
-	(void)snprintf(buf, MAP_KEY_BYTES_MAX, MAP_KEY "%s", event_id);
-}
 
 /* As little as what is known of the changes allows. */
 static err_code render_map(const struct mongo_client *client, const char *ledger_id,
@@ -116,10 +109,8 @@ err_code event_answers_map(struct read_api *api, const char *event_id, enum answ
 {
 	struct making making = { .api = api, .event_id = event_id };
 	const struct answer_maker maker = { .make = make_map, .ctx = &making };
-	char key[MAP_KEY_BYTES_MAX];
 
-	map_key(event_id, key);
-	return answer_cache_get(api->answers, key, age, &maker, ret, err);
+	return answer_cache_get(api->answers[ANSWER_MAPS], event_id, age, &maker, ret, err);
 }
 
 /* --- lists --- */
@@ -128,9 +119,9 @@ err_code event_answers_map(struct read_api *api, const char *event_id, enum answ
 static void list_key(const struct event_query *query, char buf[static LIST_KEY_BYTES_MAX])
 {
 	(void)snprintf(buf, LIST_KEY_BYTES_MAX,
-		       LIST_KEY "%s\n%s\n%d\n%" PRId64 "\n%" PRId64 "\n%d\n%" PRId64 "\n%s",
-		       query->kind, query->text, query->has_from, query->from_ms, query->limit,
-		       query->has_after, query->after.time_ms, query->after.id);
+		       "%s\n%s\n%d\n%" PRId64 "\n%" PRId64 "\n%d\n%" PRId64 "\n%s", query->kind,
+		       query->text, query->has_from, query->from_ms, query->limit, query->has_after,
+		       query->after.time_ms, query->after.id);
 }
 
 static err_code make_list(void *ctx, struct answer *before, const struct changes *changes,
@@ -172,51 +163,80 @@ err_code event_answers_list(struct read_api *api, const struct event_query *quer
 	char key[LIST_KEY_BYTES_MAX];
 
 	list_key(query, key);
-	return answer_cache_get(api->answers, key, age, &maker, ret, err);
+	return answer_cache_get(api->answers[ANSWER_LISTS], key, age, &maker, ret, err);
 }
 
 /* --- what is told --- */
 
-static void change_map(struct answer_cache *cache, const char *event_id,
+static void change_map(const struct read_api *api, const char *event_id,
 		       const struct changes *changes)
 {
-	char key[MAP_KEY_BYTES_MAX];
-
-	map_key(event_id, key);
-	answer_cache_change(cache, key, changes);
+	answer_cache_change(api->answers[ANSWER_MAPS], event_id, changes);
 }
 
-static void on_block(void *ctx, const char *event_id, int64_t block)
+static void on_block(void *api, const char *event_id, int64_t block)
 {
 	struct changes changes = { 0 };
 
 	changes_add_block(&changes, block);
-	change_map(ctx, event_id, &changes);
+	change_map(api, event_id, &changes);
 }
 
-static void on_event(void *ctx, const char *event_id)
+static void on_event(void *api, const char *event_id)
 {
 	struct changes changes = { 0 };
 
 	changes_add_event(&changes);
-	change_map(ctx, event_id, &changes);
+	change_map(api, event_id, &changes);
 }
 
 static void on_list(void *ctx)
 {
-	answer_cache_change_all(ctx, LIST_KEY);
+	const struct read_api *const api = ctx;
+
+	answer_cache_change_all(api->answers[ANSWER_LISTS]);
 }
 
-void event_answers_doubt(void *cache)
+void event_answers_doubt(void *ctx)
 {
-	answer_cache_change_all(cache, "");
+	const struct read_api *const api = ctx;
+
+	for (size_t i = 0; i < ANSWER_KIND_COUNT; i++)
+		answer_cache_change_all(api->answers[i]);
 }
 
-struct follow_listener event_answers_listener(struct answer_cache *cache)
+struct follow_listener event_answers_listener(struct read_api *api)
 {
 	return (struct follow_listener){ .on_block = on_block,
 					 .on_event = on_event,
 					 .on_list = on_list,
 					 .on_doubt = event_answers_doubt,
-					 .ctx = cache };
+					 .ctx = api };
+}
+
+/* --- the caches --- */
+
+void event_answers_open(struct read_api *api, size_t bytes_max, int64_t pause_us_max,
+			struct metrics *metrics)
+{
+	for (enum answer_kind i = 0; i < ANSWER_KIND_COUNT; i++) {
+		const size_t lists_bytes = bytes_max / LISTS_SHARE;
+		const struct answer_cache_config config = {
+			.kind = i,
+			.bytes_max = i == ANSWER_LISTS ? lists_bytes : bytes_max - lists_bytes,
+			.pause_us_max = pause_us_max,
+			.is_told = read_api_is_told,
+			.ctx = api,
+		};
+
+		api->answers[i] = answer_cache_open(&config, metrics);
+	}
+}
+
+void event_answers_close(struct read_api *api)
+{
+	for (size_t i = 0; i < ANSWER_KIND_COUNT; i++) {
+		answer_cache_close(api->answers[i]);
+		api->answers[i] = NULL;
+	}
 }

@@ -21,7 +21,13 @@ err_code event_answers_map(struct read_api *api, const char *event_id, enum answ
 err_code event_answers_list(struct read_api *api, const struct event_query *query,
 			    enum answer_age age, struct answer **ret, struct err *err) _must_check_;
 
-/* Tells a cache what is told of MongoDB. */
-struct follow_listener event_answers_listener(struct answer_cache *cache);
-/* All that is kept may be wrong. Takes the struct answer_cache as void *. */
-void event_answers_doubt(void *cache);
+/*
+ * The caches, of bytes_max together; pause_us_max as in answer_cache.h. For what is told of MongoDB
+ * they are listeners. Nobody asks any more when they are closed.
+ */
+void event_answers_open(struct read_api *api, size_t bytes_max, int64_t pause_us_max,
+			struct metrics *metrics);
+void event_answers_close(struct read_api *api);
+struct follow_listener event_answers_listener(struct read_api *api);
+/* All that is kept may be wrong. Takes the struct read_api as void *. */
+void event_answers_doubt(void *api);

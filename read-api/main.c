@@ -1,4 +1,3 @@
-#include "answer_cache.h"
 #include "clock.h"
 #include "event_answers.h"
 #include "follow.h"
@@ -33,7 +32,7 @@
 
 DEFINE_CLEANUP(struct metrics *, metrics_free)
 DEFINE_CLEANUP(struct mongo *, mongo_close)
-DEFINE_CLEANUP(struct answer_cache *, answer_cache_close)
+DEFINE_CLEANUP(struct read_api *, event_answers_close)
 DEFINE_CLEANUP(struct watch *, watch_close)
 DEFINE_CLEANUP(struct follow *, follow_close)
 DEFINE_CLEANUP(struct waiters *, waiters_close)
@@ -60,19 +59,6 @@ static err_code open_mongo(const struct read_api_config *config, struct mongo **
 	};
 
 	return mongo_open(&mongo, ret, err);
-}
-
-static struct answer_cache *open_answers(const struct read_api_config *config, struct read_api *api,
-					 struct metrics *metrics)
-{
-	const struct answer_cache_config answers = {
-		.bytes_max = (size_t)config->answer_cache_bytes,
-		.pause_us_max = config->answer_pause_ms_max * 1000,
-		.is_told = read_api_is_told,
-		.ctx = api,
-	};
-
-	return answer_cache_open(&answers, metrics);
 }
 
 static err_code open_server(const struct read_api_config *config, struct read_api *api,
@@ -207,19 +193,21 @@ static int serve(const struct read_api_config *config)
 	if (open_mongo(config, &mongo, &err) != ERR_OK)
 		return fail("mongodb_not_opened", &err);
 
-	_cleanup_(answer_cache_closep) struct answer_cache *answers =
-		open_answers(config, &api, metrics);
+	event_answers_open(&api, (size_t)config->answer_cache_bytes,
+			   config->answer_pause_ms_max * 1000, metrics);
+
+	_cleanup_(event_answers_closep) struct read_api *answers = &api;
+
 	_cleanup_(watch_closep) struct watch *watch = NULL;
-	const struct watch_listener on_watch = { .on_ledger = event_answers_doubt, .ctx = answers };
+	const struct watch_listener on_watch = { .on_ledger = event_answers_doubt, .ctx = &api };
 
 	if (watch_open(mongo, &on_watch, &watch, &err) != ERR_OK)
 		return fail("watch_not_opened", &err);
 	api.mongo = mongo;
 	api.watch = watch;
-	api.answers = answers;
 
 	_cleanup_(follow_closep) struct follow *follow = NULL;
-	const struct follow_listener on_follow = event_answers_listener(answers);
+	const struct follow_listener on_follow = event_answers_listener(&api);
 
 	if (follow_open(mongo, &on_follow, metrics, &follow, &err) != ERR_OK)
 		return fail("follow_not_opened", &err);

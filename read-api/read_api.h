@@ -33,7 +33,7 @@ struct read_api {
 	struct mongo *mongo;
 	struct watch *watch;
 	struct waiters *waiters;
-	struct answer_cache *answers;
+	struct answer_cache *answers[ANSWER_KIND_COUNT];
 	struct follow *follow; /* NULL: no change is told */
 	struct booking_id_key key;
 	struct metric *mongo_errors;

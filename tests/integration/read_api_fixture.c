@@ -91,12 +91,9 @@ void fixture_open(struct fixture *fixture, const char *served_uri)
 	cr_assert_eq(booking_id_init(&err), ERR_OK);
 	cr_assert_eq(booking_id_key_parse(KEY_HEX, &fixture->api.key, &err), ERR_OK);
 	read_api_add_metrics(&fixture->api, fixture->metrics);
-	fixture->api.answers =
-		answer_cache_open(&(struct answer_cache_config){ .bytes_max = FIXTURE_ANSWER_BYTES,
-								 .is_told = read_api_is_told,
-								 .ctx = &fixture->api },
-				  fixture->metrics);
-	const struct watch_listener on_watch = { event_answers_doubt, fixture->api.answers };
+	event_answers_open(&fixture->api, FIXTURE_ANSWER_BYTES, 0, fixture->metrics);
+
+	const struct watch_listener on_watch = { event_answers_doubt, &fixture->api };
 
 	cr_assert_eq(watch_open(fixture->served, &on_watch, &fixture->api.watch, &err), ERR_OK,
 		     "%s", err.text);
@@ -109,7 +106,7 @@ void fixture_open(struct fixture *fixture, const char *served_uri)
 
 void fixture_follow(struct fixture *fixture)
 {
-	const struct follow_listener listener = event_answers_listener(fixture->api.answers);
+	const struct follow_listener listener = event_answers_listener(&fixture->api);
 	struct err err = { 0 };
 
 	cr_assert_eq(follow_open(fixture->served, &listener, fixture->metrics, &fixture->api.follow,
@@ -130,7 +127,7 @@ void fixture_close(struct fixture *fixture)
 	waiters_close(fixture->api.waiters);
 	follow_close(fixture->api.follow);
 	watch_close(fixture->api.watch);
-	answer_cache_close(fixture->api.answers);
+	event_answers_close(&fixture->api);
 	mongo_close(fixture->served);
 	metrics_free(fixture->metrics);
 
