@@ -42,10 +42,20 @@ void pg_vector_open(struct pg_vector *vector, enum pg_vector_type type)
 	strbuf_add(&vector->bytes, (const char *)&room, sizeof(room));
 }
 
+static void write_null(struct pg_vector *vector)
+{
+	static const uint32_t no_len = UINT32_MAX;
+
+	strbuf_add(&vector->bytes, (const char *)&no_len, sizeof(no_len));
+}
+
+/* NULLs before the first value are written with it: most columns that have one have no other. */
 static void add_element(struct pg_vector *vector, const void *bytes, size_t len)
 {
 	const uint32_t prefix = htobe32((uint32_t)len);
 
+	for (int32_t i = 0; !vector->has_value && i < vector->count; i++)
+		write_null(vector);
 	vector->count++;
 	vector->has_value = true;
 	strbuf_add(&vector->bytes, (const char *)&prefix, sizeof(prefix));
@@ -54,11 +64,10 @@ static void add_element(struct pg_vector *vector, const void *bytes, size_t len)
 
 static void add_null(struct pg_vector *vector)
 {
-	static const uint32_t no_len = UINT32_MAX;
-
 	vector->count++;
 	vector->has_null = true;
-	strbuf_add(&vector->bytes, (const char *)&no_len, sizeof(no_len));
+	if (vector->has_value)
+		write_null(vector);
 }
 
 static int digit(char c)

@@ -89,7 +89,8 @@ Test(pg, carries_any_text_through_an_array_and_back)
 
 Test(pg, carries_any_element_in_binary)
 {
-	static const char *const texts[] = { "plain", "", "{,}", "ä€😀", NULL, "end" };
+	static const char *const texts[] = { NULL,   NULL, "plain", "",
+		                             "{,}", "ä€😀", NULL,    "end" };
 	static const int64_t numbers[] = { 0, -1, INT64_MIN, INT64_MAX };
 	static const char uuid[] = "01A1fe6f-5493-848f-8169-46d1326717a5";
 	enum { TEXT, WIDE, SHORT, UUID, EMPTY, COLUMNS };
@@ -124,7 +125,7 @@ Test(pg, carries_any_element_in_binary)
 		                      params, COLUMNS, lengths };
 
 	cr_assert_eq(pg_pipeline(pg, &step, 1, &res, &err), ERR_OK, "%s", err.text);
-	cr_expect_str_eq(PQgetvalue(res, 0, TEXT), "{plain,\"\",\"{,}\",ä€😀,NULL,end}");
+	cr_expect_str_eq(PQgetvalue(res, 0, TEXT), "{NULL,NULL,plain,\"\",\"{,}\",ä€😀,NULL,end}");
 	cr_expect_str_eq(PQgetvalue(res, 0, WIDE),
 			 "{0,-1,-9223372036854775808,9223372036854775807}");
 	cr_expect_str_eq(PQgetvalue(res, 0, SHORT), "{-2147483648}");
