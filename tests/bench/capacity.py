@@ -62,7 +62,7 @@ class Plan:
         rate = self.figures.median
         return [burst.Stage("accepted", self.cost["accept"],
                             scale * rate("accept.gateway256.ours")),
-                burst.Stage("decided", self.decide_us, scale * 1e6 / self.decide_us),
+                burst.Stage("decided", self.decide_us, scale * rate("drain.fresh.ours")),
                 burst.Stage("visible", self.cost["project"], rate("project.catch.ours"))]
 
 
@@ -156,8 +156,8 @@ def compared(plan):
     figures = plan.figures
     accept = burst.Stage("accepted", plan.cost["accept"] + plan.us("burst", "clients"),
                          figures.median("accept.gateway256.ours"))
-    winner = plan.cost["decide, a winner"]
-    stages = [accept, burst.Stage("decided", winner, 1e6 / winner),
+    stages = [accept, burst.Stage("decided", plan.cost["decide, a winner"],
+                                  figures.median("drain.fresh.ours")),
               burst.Stage("visible", plan.cost["project"], figures.median("project.catch.ours"))]
     steps = int(burst.SECONDS / burst.STEP_S)
     accepted = figures.median("burst.accepted") + figures.median("burst.refused")
