@@ -4,7 +4,7 @@ import html
 import math
 
 WIDTH, HEIGHT = 640, 360
-LEFT, RIGHT, TOP, BOTTOM = 80, 24, 40, 56
+LEFT, RIGHT, TOP, BOTTOM = 80, 36, 40, 56
 POINT = 4
 STEPS = 5
 INK, GRID, CURVE = "#333333", "#dddddd", "#0b6e4f"
