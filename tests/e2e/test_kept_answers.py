@@ -85,9 +85,10 @@ def test_callers_are_not_mixed(stack):
 def test_what_resembles_a_kept_path_is_another(stack):
     event = stack.create_event(1)
     path = f"/api/events/{event}"
-    assert stack.web.get(f"{path}?x").status == 200
-    assert stack.web.get(f"{path}%3Fx").status in (400, 404)
-    assert stack.web.get(f"{path}/?x").status == 404
+    for _ in range(2):  # the second time within a second, but for once in a while
+        assert stack.web.get(f"{path}?x?").status == 200
+        assert stack.web.get(f"{path}%3Fx").status in (400, 404)  # in a key it would be the same
+        assert stack.web.get(f"{path}/?x?").status == 404
 
 
 def test_a_refusal_is_never_kept(stack):
