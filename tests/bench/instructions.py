@@ -2,7 +2,7 @@
 """Instructions of the worker per booking, as callgrind counts them: no neighbour moves this figure.
 
 usage: SEATLINE_BUILD_DIR=build tests/bench/instructions.py
-       It starts a system of its own from that build, where SEATLINE_STATE_DIR and SEATLINE_PORT_BASE
+       It starts a system of its own from that build, where SEATLINE_STATE_DIR and _PORT_BASE
        say, as the tests do.
 
 Two backlogs are drained; what the larger one took more is the bookings', not the start's. Then the
