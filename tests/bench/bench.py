@@ -117,6 +117,7 @@ class Bench:
         if not self.quick and self.groups == list(GROUPS):
             report.write(HERE / "RESULTS.md", self.figures, about)
             growth.plot(self.figures, HERE)
+            CAPACITY.parent.mkdir(exist_ok=True)
             CAPACITY.write_text(capacity.rendered(self.figures, about), encoding="utf-8")
 
     def verify(self):
