@@ -28,8 +28,11 @@ err_code source_kafka_conf(const struct source_kafka_config *config, rd_kafka_co
 		{ "socket.timeout.ms", "3000" },
 		{ "fetch.wait.max.ms", "50" },
 		{ "fetch.error.backoff.ms", "100" },
-		/* Memory: at most this much is fetched ahead for each lane. */
-		{ "queued.max.messages.kbytes", "16384" },
+		/* Memory: what is fetched ahead of each partition, some batches. librdkafka needs
+		 * twice as much again for each of so small messages. */
+		{ "queued.min.messages", "2000" },
+		{ "queued.max.messages.kbytes", "1024" },
+		{ "fetch.message.max.bytes", "262144" },
 		/* A topic created after we subscribed is found within this. */
 		{ "topic.metadata.refresh.interval.ms", "10000" },
 	};
