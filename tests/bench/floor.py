@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class StaticFiles:
         self.home, self.port, self.child = Path(home), port, None
 
     def start(self):
+        shutil.rmtree(self.home, ignore_errors=True)  # of a run that was killed
         (self.home / "files").mkdir(parents=True)
         user = "user root;" if os.geteuid() == 0 else ""
         config = self.home / "nginx.conf"
