@@ -29,24 +29,27 @@ SELECT count(DISTINCT booking_id) FROM seats WHERE event_id = ANY (%s) AND statu
 
 
 def run(bench):
-    bench.in_turn([lambda: fresh(bench), lambda: hot(bench), lambda: losers(bench),
-                   lambda: peer(bench), lambda: pgbench(bench)])
+    bench.in_turn([lambda: fresh(bench), lambda: mixed(bench), lambda: hot(bench),
+                   lambda: losers(bench), lambda: peer(bench), lambda: pgbench(bench)])
 
 
 @dataclass
 class Backlog:
-    """Requests in Kafka that nobody works on yet. shape: events, seats of each, times of each."""
+    """Requests in Kafka that nobody works on yet. shape: events, seats of each, times of each.
+    order: as preload.c has it; by event is the peer's own (drain.js)."""
 
     seatline: object
     ids: list
     shape: tuple
     first: int = 1
+    order: str = "by-event"
 
     def __post_init__(self):
         self.commands = self.shape[0] * self.shape[1] * self.shape[2]
         self.sold = self.seatline.pg_value(SOLD, self.ids)
         self.since = self.seatline.clock()
-        self.produced = self.seatline.preload(self.ids, self.first, *self.shape[1:])
+        self.produced = self.seatline.preload(self.ids, self.first, *self.shape[1:],
+                                              order=self.order)
 
     def prove(self):
         """Each request has its outcome, each seat one owner. Outcomes a second."""
@@ -64,18 +67,18 @@ class Backlog:
         return self.prove()
 
 
-def backlog(bench, name, shape):
+def backlog(bench, name, shape, order="by-event"):
     """On fresh events; in the quick form for few seats."""
     shape = (*QUICK, shape[2]) if bench.quick else shape
     ids = event_ids(bench.fresh_name(name), shape[0])
     bench.seatline.add_events(ids, shape[1])
     bench.settle()
-    return Backlog(bench.seatline, ids, shape)
+    return Backlog(bench.seatline, ids, shape, order=order)
 
 
-def drained(bench, name, shape):
+def drained(bench, name, shape, order="by-event"):
     bench.seatline.run_only()
-    made = backlog(bench, name, shape)
+    made = backlog(bench, name, shape, order)
     with bench.cpu(f"drain.{name}") as cpu:
         rate = made.decide(bench)
         cpu.operations = made.commands
@@ -98,6 +101,11 @@ def fresh(bench):
     for name, old, new in zip(("postgresql", "wal"), before, sizes(bench.seatline)):
         bench.figures.add(f"size.{name}", float(new - old) / commands, "bytes")
     bench.figures.add("size.kafka", produced["bytes"] / commands, "bytes")
+
+
+def mixed(bench):
+    """All events at once, a request for each in turn: each batch has seats of many."""
+    bench.figures.add("drain.mixed.ours", drained(bench, "mixed", FRESH, "mixed")[0], "/s")
 
 
 def hot(bench):

@@ -1,11 +1,11 @@
 /*
  * preload - a backlog of real commands in Kafka, and how fast a bare producer stores it.
  *
- * usage: preload BROKERS TOPIC PARTITIONS KEY FIRST SEATS TIMES <EVENTS
+ * usage: preload BROKERS TOPIC PARTITIONS KEY FIRST SEATS TIMES ORDER <EVENTS
  *
  * stdin: an event id a line. SEATS seats of each event, from S<FIRST> on, are asked for TIMES times
- * each, each time by somebody else. All events' requests come mixed, as a crowd sends them: one for
- * each event in turn, the TIMES for one seat right after each other.
+ * each, each time by somebody else, right after each other. ORDER is `mixed`, one for each event in
+ * turn, or `by-event`, all of one event and then the next one.
  * KEY is BOOKING_ID_KEY: the ids are as write-api makes them, and so are messages and partitions.
  * stdout: {"messages":..., "bytes":..., "seconds":...}; seconds from the first message that is
  * given to librdkafka to the last acknowledgement, encoding not included.
@@ -15,6 +15,7 @@
 #include "command.h"
 #include "kafka.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct order {
 	unsigned first;
 	unsigned seats;
 	unsigned times;
+	bool by_event;
 	unsigned event_count;
 	char (*events)[IDENT_BYTES_MAX];
 };
@@ -60,8 +62,11 @@ static void count_failures(rd_kafka_t *kafka, const rd_kafka_message_t *message,
 
 static void encode(const struct order *order, size_t n, struct backlog *backlog)
 {
-	const unsigned event = (unsigned)(n % order->event_count);
-	const size_t seat = order->first + n / order->event_count / order->times;
+	const size_t each = (size_t)order->seats * order->times;
+	const unsigned event =
+		(unsigned)(order->by_event ? n / each : n % order->event_count);
+	const size_t nth = order->by_event ? n % each : n / order->event_count;
+	const size_t seat = order->first + nth / order->times;
 	struct message *const message = &backlog->messages[n];
 	const int64_t now_ms = clock_wall_ms();
 	struct command command = {
@@ -173,6 +178,7 @@ static err_code run(char **arguments, struct err *err)
 		.first = (unsigned)strtoul(arguments[5], NULL, 10),
 		.seats = (unsigned)strtoul(arguments[6], NULL, 10),
 		.times = (unsigned)strtoul(arguments[7], NULL, 10),
+		.by_event = strcmp(arguments[8], "by-event") == 0,
 	};
 	struct backlog backlog = { 0 };
 	err_code code = booking_id_init(err);
@@ -201,8 +207,9 @@ int main(int argc, char **argv)
 {
 	struct err err = { 0 };
 
-	if (argc != 8) {
-		fputs("usage: preload BROKERS TOPIC PARTITIONS KEY FIRST SEATS TIMES <EVENTS\n",
+	if (argc != 9) {
+		fputs("usage: preload BROKERS TOPIC PARTITIONS KEY FIRST SEATS TIMES ORDER"
+		      " <EVENTS\n",
 		      stderr);
 		return 64;
 	}

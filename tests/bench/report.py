@@ -158,8 +158,9 @@ booking, a seat). PostgreSQL and nginx with all their processes.
 - The peer runs as its `run.sh` starts it, with its defaults, on the same Kafka, PostgreSQL, Redis
   and MongoDB; it has a topic and databases of its own.
 - A backlog is produced while the worker is stopped (`tests/bench/preload.c`); its rate is from the
-  first to the last decision by PostgreSQL's clock. The requests of all events are mixed. Afterwards
-  each request has exactly one outcome and each seat one owner, or the run fails.
+  first to the last decision by PostgreSQL's clock. Requests come event after event, as the peer's
+  own `drain.js` writes them; `drain.mixed` has one of each event in turn. Afterwards each request
+  has exactly one outcome and each seat one owner, or the run fails.
 - `pgbench` writes the same three rows (seat, booking, log) to the same tables in one statement,
   prepared, with 8 clients.
 - nginx's files are the answers of read-api, byte for byte; 2 workers, no log, open files cached.

@@ -45,8 +45,8 @@ class Seatline(stack.Stack):
 
     def add_events(self, ids, seats):
         """Straight into the tables: the projector makes their maps when it runs."""
-        with self.pg() as connection:
-            connection.execute("SET statement_timeout = 0")
+        with self.pg() as connection, connection.transaction():
+            connection.execute("SET LOCAL statement_timeout = 0")
             connection.execute(
                 "INSERT INTO events (event_id, name, starts_at)"
                 " SELECT id, 'Bench ' || id, '2030-01-01Z' FROM unnest(%s::text[]) AS id", (ids,))
@@ -72,12 +72,13 @@ class Seatline(stack.Stack):
 
     # --- the backlog -----------------------------------------------------------------------------
 
-    def preload(self, events, first, seats, times):
+    def preload(self, events, first, seats, times, order="by-event"):
         """Commands for as many seats of each event, from the first on, TIMES over each; what the
-        producer said of itself."""
+        producer said of itself. order: as preload.c has it."""
         done = subprocess.run(
             [self.preload_program, self.kafka_brokers, stack.TOPIC, str(PARTITIONS),
-             self.secrets["BOOKING_ID_SECRET"], str(first), str(seats), str(times)],
+             self.secrets["BOOKING_ID_SECRET"], str(first), str(seats), str(times),
+             order],
             input="".join(f"{event}\n" for event in events), text=True, check=True,
             timeout=PRELOAD_S, stdout=subprocess.PIPE)
         return json.loads(done.stdout)
