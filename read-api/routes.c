@@ -1,5 +1,6 @@
 #include "routes.h"
 
+#include "asks_past.h"
 #include "booking_routes.h"
 #include "clock.h"
 #include "etag.h"
@@ -9,7 +10,6 @@
 #include "read_api.h"
 
 #include <string.h>
-#include <strings.h>
 
 /*
  * A layout may be shown for an hour without asking: only administrators change it, and rarely; what
@@ -23,9 +23,9 @@ static const char NO_EVENT[] = "There is no event with this id.";
 /* A client that asks past all that is kept has what MongoDB has now. */
 static enum answer_age age_wanted(const struct http_request *request)
 {
-	const char *const wish = http_header(request, "Cache-Control");
-
-	return wish && strcasecmp(wish, "no-cache") == 0 ? ANSWER_CURRENT : ANSWER_AS_TOLD;
+	return asks_past(http_header(request, "Cache-Control"), http_header(request, "Pragma"))
+		       ? ANSWER_CURRENT
+		       : ANSWER_AS_TOLD;
 }
 
 static void get_events(void *ctx, const struct http_request *request,

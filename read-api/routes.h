@@ -8,7 +8,8 @@
  *   GET /api/bookings/{id}       what became of a booking request
  *
  * The list and the maps come from memory, gzipped for who wants it, and are at most a quarter of a
- * second old (answer_cache.h); a request with Cache-Control: no-cache has them as they are now.
+ * second old (answer_cache.h); a request that asks past what is kept (asks_past.h), such as with
+ * Cache-Control: no-cache, has them as they are now.
  *
  * Every answer carries a strong ETag and Cache-Control: no-cache: clients may keep it, and ask each
  * time whether it still holds; a layout they may keep for an hour without asking. MongoDB away: 503
