@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -57,15 +58,41 @@ static struct {
 	char bytes[LOG_COLLECTED_BYTES_MAX];
 } collected = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
-/* One write, so that lines of several threads never mix. A log that cannot be written to has nobody
- * to tell. */
+/* Until a descriptor that does not block, which it may share with another program, takes more. */
+static bool wait_for_room(int64_t until_ms)
+{
+	struct pollfd descriptor = { .fd = STDERR_FILENO, .events = POLLOUT };
+	const int64_t left_ms = until_ms - clock_monotonic_ms();
+
+	if (left_ms <= 0)
+		return false;
+	(void)poll(&descriptor, 1, (int)left_ms); /* The next write will tell. */
+	return true;
+}
+
+/*
+ * One write, so that lines of several threads never mix; more only where the descriptor did not
+ * take all at once. A log that cannot be written to has nobody to tell.
+ */
 static void write_out(const char *bytes, size_t len)
 {
-	ssize_t written;
+	int64_t until_ms = 0;
 
-	do {
-		written = write(STDERR_FILENO, bytes, len);
-	} while (written < 0 && errno == EINTR);
+	while (len > 0) {
+		const ssize_t written = write(STDERR_FILENO, bytes, len);
+		if (written >= 0) {
+			bytes += written;
+			len -= (size_t)written;
+			until_ms = 0;
+		} else if (errno == EAGAIN) {
+			if (until_ms == 0)
+				until_ms = clock_monotonic_ms() + LOG_ROOM_MS;
+			if (!wait_for_room(until_ms))
+				return;
+		} else if (errno != EINTR) {
+			return;
+		}
+	}
 }
 
 /* The lock is held. */

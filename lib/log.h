@@ -16,6 +16,7 @@
 #define LOG_LINE_BYTES_MAX 4096
 #define LOG_COLLECTED_BYTES_MAX (64u << 10)
 #define LOG_COLLECT_MS 50
+#define LOG_ROOM_MS 1000 /* a full descriptor that does not block gets; then the rest is lost */
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 enum log_kind { LOG_KIND_STR, LOG_KIND_INT, LOG_KIND_BOOL };
@@ -37,8 +38,8 @@ void log_open(const char *service, enum log_level least);
 /*
  * For programs that log each request, where a write for each costs more than the line. From here on
  * debug and info lines wait for each other, up to LOG_COLLECT_MS or LOG_COLLECTED_BYTES_MAX; a
- * warning or an error is written at once, after them. A process that is killed loses those that
- * wait. Without memory for its thread, nothing waits.
+ * warning or an error is written at once, after them. A process that is killed, or crashes, loses
+ * those that wait. Without memory for its thread, nothing waits.
  */
 void log_collect_begin(void);
 /* Writes what waits; from here on each line is written at once. */

@@ -272,6 +272,55 @@ Test(log, writes_a_warning_at_once_after_the_lines_that_waited)
 	cr_expect_lt(first, second);
 }
 
+static void share_a_short_pipe(void)
+{
+	cr_assert_eq(fcntl(STDERR_FILENO, F_SETPIPE_SZ, 4096), 4096);
+	cr_assert_eq(fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK), 0);
+}
+
+/* Until all lines came, or none for a while. */
+static void *count_lines(void *ctx)
+{
+	size_t *lines = ctx;
+	struct pollfd written = { .fd = from_stderr, .events = POLLIN };
+
+	while (*lines < LINES_TO_FILL && poll(&written, 1, WRITTEN_WAIT_MS) == 1) {
+		_cleanup_free_ char *text = captured();
+		for (const char *at = text; (at = strchr(at, '\n')); at++)
+			(*lines)++;
+	}
+	return NULL;
+}
+
+Test(log, writes_all_where_the_descriptor_takes_a_part)
+{
+	size_t lines = 0;
+	pthread_t reader;
+
+	share_a_short_pipe();
+	cr_assert_eq(pthread_create(&reader, NULL, count_lines, &lines), 0);
+	log_collect_begin();
+	for (int i = 0; i < LINES_TO_FILL; i++)
+		log_info("filler", LOG_STR("text", "so long that the lines do not fit together"));
+	log_collect_end();
+	cr_assert_eq(pthread_join(reader, NULL), 0);
+	cr_expect_eq(lines, LINES_TO_FILL);
+}
+
+Test(log, gives_up_on_a_full_descriptor)
+{
+	const char filler[4096] = "";
+
+	share_a_short_pipe();
+	cr_assert_eq(write(STDERR_FILENO, filler, sizeof(filler)), sizeof(filler));
+	log_info("lost");
+	_cleanup_free_ char *text = captured();
+	cr_expect_str_empty(text);
+	log_info("after");
+	_cleanup_(json_decrefp) json_t *line = captured_line();
+	cr_expect_str_eq(member(line, "event"), "after");
+}
+
 Test(log, goes_on_when_nobody_reads)
 {
 	(void)close(STDERR_FILENO);
