@@ -31,9 +31,9 @@ kafka_keep_classes() {
 	[[ -f $new ]] || return 0
 	archive=$(kafka_classes)
 	if [[ ! -f $archive ]] && kafka_classes_are_whole "$new"; then
-		rm -f -- "$KAFKA_DIR"-classes-*.jsa*
+		rm -f -- "$KAFKA_DIR"-classes-*.jsa # not .jsa.*: another state may be writing one
 		if cp -- "$new" "$archive.$$" && sync -- "$archive.$$"; then
-			mv -f -- "$archive.$$" "$archive"
+			mv -f -- "$archive.$$" "$archive" || :
 		else
 			rm -f -- "$archive.$$"
 		fi
