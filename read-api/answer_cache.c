@@ -183,8 +183,10 @@ static bool is_good_as_told(const struct answer_cache *cache, const struct entry
 static err_code make(struct answer_cache *cache, struct entry *entry, enum answer_age age,
 		     const struct answer_maker *maker, struct err *err)
 {
-	struct answer *const before = entry->answer ? answer_ref(entry->answer) : NULL;
 	const struct changes changes = entry->changes;
+	/* Of one that changed in all nothing may be kept, not even where the versions are equal. */
+	struct answer *const before =
+		entry->answer && !changes.all ? answer_ref(entry->answer) : NULL;
 	const bool told = before && age == ANSWER_AS_TOLD && is_told(cache);
 	const int64_t begun_us = clock_monotonic_us();
 	struct answer *made = NULL;

@@ -45,8 +45,9 @@ struct answer_cache_config {
 /* How an answer is made, by whoever asks first. */
 struct answer_maker {
 	/*
-	 * before: the answer as it was, or NULL. changes: all that may have changed since, or NULL
-	 * when that is not known. May answer with `before` itself, as one more owner.
+	 * before: the answer as it was, or NULL, also when all of it may have changed.
+	 * changes: what may have changed since, or NULL when that is not known.
+	 * May answer with `before` itself, as one more owner.
 	 */
 	err_code (*make)(void *ctx, struct answer *before, const struct changes *changes,
 			 struct answer **ret, struct err *err);
