@@ -362,7 +362,8 @@ static err_code settle_in(struct pg *pg, struct err *err)
 			" set_config('timezone', 'UTC', false),"
 			" set_config('datestyle', 'ISO, YMD', false),"
 			" set_config('plan_cache_mode', $3, false),"
-			" set_config('enable_seqscan', $4, false)",
+			" set_config('enable_seqscan', $4, false),"
+			" set_config('enable_bitmapscan', $4, false)",
 			params, 4, NULL, err);
 }
 

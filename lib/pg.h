@@ -30,7 +30,7 @@ struct pg_config {
 				      /* tcp_user_timeout and keep-alives, a dead peer         */
 	int64_t idle_in_transaction_timeout_ms;
 	/* Every statement finds its rows by keys: it is planned once, for any parameters, and never
-	 * to read a whole table, however small that was when it was planned. */
+	 * to read a whole table or index, however small that was when it was planned. */
 	bool by_keys;
 };
 
