@@ -11,6 +11,7 @@
 
 #define BATCH_CHANGES_MAX 1000
 #define PAUSE_MS          100 /* before a broken stream is opened anew */
+#define KILL_MS_MAX       500
 #define TOLD_NEVER        INT64_MIN
 
 struct follow {
@@ -19,6 +20,7 @@ struct follow {
 	pthread_t thread;
 	atomic_bool stopping;
 	_Atomic int64_t told_us; /* all before was told; TOLD_NEVER: nothing is */
+	int64_t left_cursor_id;  /* of a stream that broke: the server may still have it; or 0 */
 	struct metric *changes;
 	struct metric *opened;
 	struct metric *up;
@@ -94,6 +96,25 @@ static err_code open_session(struct stream *stream, struct err *err)
 	    !mongoc_client_session_append(stream->session, &stream->with_session, &error))
 		return mongo_err(&error, "follow changes", err);
 	return ERR_OK;
+}
+
+/* Until it is told so, the server keeps a cursor that nobody reads for ten minutes. */
+static void kill_cursor(struct stream *stream, int64_t *cursor_id)
+{
+	_cleanup_(bson_destroyp) bson_t *command =
+		BCON_NEW("killCursors", "$cmd.aggregate", "cursors", "[", BCON_INT64(*cursor_id),
+			 "]", "maxTimeMS", BCON_INT64(KILL_MS_MAX));
+	bson_t reply;
+	struct err err = { 0 };
+
+	if (*cursor_id == 0)
+		return;
+	/* Nobody needs it to succeed: the server forgets it by itself later. */
+	if (run_command(stream, command, &reply, &err) == ERR_OK)
+		bson_destroy(&reply);
+	else
+		log_debug("cursor_left", LOG_STR("error", err.text));
+	*cursor_id = 0;
 }
 
 static void stream_done(struct stream *stream)
@@ -185,6 +206,7 @@ static err_code follow_stream(struct follow *follow, struct err *err)
 	if (code == ERR_OK)
 		code = step(follow, &stream, open, true, err);
 	if (code == ERR_OK) {
+		kill_cursor(&stream, &follow->left_cursor_id);
 		log_info("following_changes");
 		metric_add(follow->opened, 1);
 		metric_set(follow->up, 1);
@@ -194,6 +216,11 @@ static err_code follow_stream(struct follow *follow, struct err *err)
 
 		code = step(follow, &stream, more, false, err);
 	}
+	/* A server that just failed to answer is told when it answers again. */
+	if (code == ERR_OK)
+		kill_cursor(&stream, &stream.cursor_id);
+	else if (stream.cursor_id != 0)
+		follow->left_cursor_id = stream.cursor_id;
 	return code;
 }
 
