@@ -174,7 +174,7 @@ static struct bytes gzip(const struct bytes *plain)
 	return ret;
 }
 
-static bool has_gzip(struct answer *answer)
+static bool has_gzip(struct answer *answer, bool *ret_made)
 {
 	if (atomic_load_explicit(&answer->is_gzipped, memory_order_acquire))
 		return true;
@@ -182,6 +182,7 @@ static bool has_gzip(struct answer *answer)
 	(void)pthread_mutex_lock(&answer->gzip_lock);
 	if (!answer->gzip.data) {
 		answer->gzip = gzip(&answer->plain);
+		*ret_made = answer->gzip.data != NULL;
 		atomic_store_explicit(&answer->is_gzipped, answer->gzip.data != NULL,
 				      memory_order_release);
 	}
@@ -202,7 +203,7 @@ static void add_headers(struct http_response *response, const char *lines)
 	strbuf_add(&response->headers, lines, strlen(lines));
 }
 
-void answer_send(struct answer *answer, const struct http_request *request,
+bool answer_send(struct answer *answer, const struct http_request *request,
 		 struct http_response *response)
 {
 	const bool wants_gzip = answer->plain.len >= ANSWER_GZIP_BYTES_MIN &&
@@ -212,10 +213,11 @@ void answer_send(struct answer *answer, const struct http_request *request,
 		response->status = 304;
 		add_headers(response, answer->headers[wants_gzip ? FORM_GZIP : FORM_PLAIN]);
 		answer_release(answer);
-		return;
+		return false;
 	}
 
-	const enum form form = wants_gzip && has_gzip(answer) ? FORM_GZIP : FORM_PLAIN;
+	bool made = false;
+	const enum form form = wants_gzip && has_gzip(answer, &made) ? FORM_GZIP : FORM_PLAIN;
 	const struct bytes *const bytes = form == FORM_GZIP ? &answer->gzip : &answer->plain;
 
 	add_headers(response, answer->headers[form]);
@@ -225,4 +227,5 @@ void answer_send(struct answer *answer, const struct http_request *request,
 							     .len = bytes->len,
 							     .release = answer_release,
 							     .owner = answer });
+	return made;
 }

@@ -4,15 +4,17 @@
  * Immutable once made, so any number of responses send it from where it is. It is gzipped when
  * first asked for so, once; others who want it meanwhile wait for that.
  * Shape    a strong ETag for each of the two forms; a client that names either of them has it.
- * Under ANSWER_GZIP_BYTES_MIN there is one form, since gzipping saves no packet. Owns     its bytes
- * and its parts. Counted: answer_new gives one owner, answer_ref one more, and who has no more use
- * for it calls answer_release. Threads  any.
+ *          Under ANSWER_GZIP_BYTES_MIN there is one form, since gzipping saves no packet.
+ * Owns     its bytes and its parts. Counted: answer_new gives one owner, answer_ref one more, and
+ *          who has no more use for it calls answer_release.
+ * Threads  any.
  */
 #pragma once
 
 #include "http.h"
 #include "strbuf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define ANSWER_GZIP_BYTES_MIN 1024
@@ -39,6 +41,9 @@ const void *answer_parts(const struct answer *answer);
 /* The memory that it takes now. */
 size_t answer_bytes(const struct answer *answer);
 
-/* Answers with it, in the form that the client wants, or 304. Takes the caller's ownership. */
-void answer_send(struct answer *answer, const struct http_request *request,
+/*
+ * Answers with it, in the form that the client wants, or 304. Takes the caller's ownership. True
+ * when it was gzipped for that, and so takes more memory than before.
+ */
+bool answer_send(struct answer *answer, const struct http_request *request,
 		 struct http_response *response);

@@ -87,7 +87,6 @@ static void note_use(struct answer_cache *cache, struct entry *entry)
 	link_newest(cache, entry);
 }
 
-/* Its answer may have been gzipped since it was counted. */
 static void count_bytes(struct answer_cache *cache, struct entry *entry)
 {
 	const size_t bytes = sizeof(*entry) + strlen(entry->key) + 1 +
@@ -293,7 +292,6 @@ err_code answer_cache_get(struct answer_cache *cache, const char *key, enum answ
 	if (code == ERR_OK)
 		*ret = answer_ref(entry->answer);
 	entry->users--;
-	count_bytes(cache, entry);
 	if (entry->users == 0 && (!entry->answer || code == ERR_NOT_FOUND))
 		drop(cache, entry);
 	trim(cache);
@@ -301,6 +299,18 @@ err_code answer_cache_get(struct answer_cache *cache, const char *key, enum answ
 
 	metric_add(cache->outcomes[outcome], 1);
 	return code;
+}
+
+void answer_cache_recount(struct answer_cache *cache, const char *key)
+{
+	(void)pthread_mutex_lock(&cache->lock);
+
+	struct entry *const entry = find(cache, key, hash_of(key));
+
+	if (entry)
+		count_bytes(cache, entry);
+	trim(cache);
+	(void)pthread_mutex_unlock(&cache->lock);
 }
 
 /* --- changes --- */

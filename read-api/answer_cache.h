@@ -67,6 +67,9 @@ err_code answer_cache_get(struct answer_cache *cache, const char *key, enum answ
 			  const struct answer_maker *maker, struct answer **ret,
 			  struct err *err) _must_check_;
 
+/* The answer that was given for that key takes more memory since: it is counted again. */
+void answer_cache_recount(struct answer_cache *cache, const char *key);
+
 /* This changed of the answer of that key, if there is one. */
 void answer_cache_change(struct answer_cache *cache, const char *key,
 			 const struct changes *changes);

@@ -1,5 +1,6 @@
 #include "event_answers.h"
 
+#include "asks_past.h"
 #include "clock.h"
 #include "events.h"
 #include "seat_map.h"
@@ -18,6 +19,30 @@ struct making {
 	const char *event_id;
 	const struct event_query *query;
 };
+
+/* A client that asks past all that is kept has what MongoDB has now. */
+static enum answer_age age_wanted(const struct http_request *request)
+{
+	return asks_past(http_header(request, "Cache-Control"), http_header(request, "Pragma"))
+		       ? ANSWER_CURRENT
+		       : ANSWER_AS_TOLD;
+}
+
+/* From the cache, in the form that the client wants. */
+static err_code send_answer(struct answer_cache *cache, const char *key,
+			    const struct answer_maker *maker, const struct http_request *request,
+			    struct http_response *response, struct err *err)
+{
+	struct answer *answer = NULL;
+	const err_code code =
+		answer_cache_get(cache, key, age_wanted(request), maker, &answer, err);
+
+	if (code != ERR_OK)
+		return code;
+	if (answer_send(answer, request, response))
+		answer_cache_recount(cache, key);
+	return ERR_OK;
+}
 
 /* --- maps --- */
 
@@ -104,13 +129,14 @@ static err_code make_map(void *ctx, struct answer *before, const struct changes 
 	return code;
 }
 
-err_code event_answers_map(struct read_api *api, const char *event_id, enum answer_age age,
-			   struct answer **ret, struct err *err)
+err_code event_answers_map(struct read_api *api, const char *event_id,
+			   const struct http_request *request, struct http_response *response,
+			   struct err *err)
 {
 	struct making making = { .api = api, .event_id = event_id };
 	const struct answer_maker maker = { .make = make_map, .ctx = &making };
 
-	return answer_cache_get(api->answers[ANSWER_MAPS], event_id, age, &maker, ret, err);
+	return send_answer(api->answers[ANSWER_MAPS], event_id, &maker, request, response, err);
 }
 
 /* --- lists --- */
@@ -156,14 +182,15 @@ static err_code make_list(void *ctx, struct answer *before, const struct changes
 }
 
 err_code event_answers_list(struct read_api *api, const struct event_query *query,
-			    enum answer_age age, struct answer **ret, struct err *err)
+			    const struct http_request *request, struct http_response *response,
+			    struct err *err)
 {
 	struct making making = { .api = api, .query = query };
 	const struct answer_maker maker = { .make = make_list, .ctx = &making };
 	char key[LIST_KEY_BYTES_MAX];
 
 	list_key(query, key);
-	return answer_cache_get(api->answers[ANSWER_LISTS], key, age, &maker, ret, err);
+	return send_answer(api->answers[ANSWER_LISTS], key, &maker, request, response, err);
 }
 
 /* --- what is told --- */

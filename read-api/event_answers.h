@@ -15,11 +15,13 @@
 #include "follow.h"
 #include "read_api.h"
 
-/* *ret is the caller's to release. event_id is an id by its grammar. */
-err_code event_answers_map(struct read_api *api, const char *event_id, enum answer_age age,
-			   struct answer **ret, struct err *err) _must_check_;
+/* Answers the request, unless it fails. event_id is an id by its grammar. */
+err_code event_answers_map(struct read_api *api, const char *event_id,
+			   const struct http_request *request, struct http_response *response,
+			   struct err *err) _must_check_;
 err_code event_answers_list(struct read_api *api, const struct event_query *query,
-			    enum answer_age age, struct answer **ret, struct err *err) _must_check_;
+			    const struct http_request *request, struct http_response *response,
+			    struct err *err) _must_check_;
 
 /*
  * The caches, of bytes_max together; pause_us_max as in answer_cache.h. For what is told of MongoDB

@@ -1,6 +1,5 @@
 #include "routes.h"
 
-#include "asks_past.h"
 #include "booking_routes.h"
 #include "clock.h"
 #include "etag.h"
@@ -20,29 +19,18 @@
 
 static const char NO_EVENT[] = "There is no event with this id.";
 
-/* A client that asks past all that is kept has what MongoDB has now. */
-static enum answer_age age_wanted(const struct http_request *request)
-{
-	return asks_past(http_header(request, "Cache-Control"), http_header(request, "Pragma"))
-		       ? ANSWER_CURRENT
-		       : ANSWER_AS_TOLD;
-}
-
 static void get_events(void *ctx, const struct http_request *request,
 		       struct http_response *response)
 {
 	struct read_api *api = (struct read_api *)ctx;
 	struct event_query query;
-	struct answer *answer = NULL;
 	struct err err = { 0 };
 
 	if (!event_query_parse(request, &api->key, &query, response) ||
 	    !read_api_can_answer(api, response))
 		return;
 
-	if (event_answers_list(api, &query, age_wanted(request), &answer, &err) == ERR_OK)
-		answer_send(answer, request, response);
-	else
+	if (event_answers_list(api, &query, request, response, &err) != ERR_OK)
 		read_api_answer_failure(api, response, "", &err);
 }
 
@@ -50,7 +38,6 @@ static void get_event(void *ctx, const struct http_request *request, struct http
 {
 	struct read_api *api = (struct read_api *)ctx;
 	const char *event_id = request->params[0];
-	struct answer *answer = NULL;
 	struct err err = { 0 };
 
 	if (!ident_is_valid(event_id, strlen(event_id))) {
@@ -60,9 +47,7 @@ static void get_event(void *ctx, const struct http_request *request, struct http
 	if (!read_api_can_answer(api, response))
 		return;
 
-	if (event_answers_map(api, event_id, age_wanted(request), &answer, &err) == ERR_OK)
-		answer_send(answer, request, response);
-	else
+	if (event_answers_map(api, event_id, request, response, &err) != ERR_OK)
 		read_api_answer_failure(api, response, NO_EVENT, &err);
 }
 

@@ -161,24 +161,32 @@ static void expect_name(const char *name)
 	wait_until(has_name, "the name as it is now");
 }
 
-/* How often an answer of this kind was read from MongoDB. */
-static int64_t reads(const char *route)
+static int64_t metric_value(const char *name)
 {
 	struct strbuf out;
-	char name[80];
+	char start[80];
 
 	strbuf_init(&out, BODY_MAX);
 	metrics_render(fixture.metrics, &out);
-	(void)snprintf(name, sizeof(name), "\nseatline_read_seconds_count{route=\"%s\"} ", route);
+	(void)snprintf(start, sizeof(start), "\n%s ", name);
 
-	const char *const found = strstr(out.data, name);
+	const char *const found = strstr(out.data, start);
 
-	cr_assert(found, "%s", out.data);
+	cr_assert(found, "no %s: %s", name, out.data);
 
-	const int64_t count = strtoll(found + strlen(name), NULL, 10);
+	const int64_t value = strtoll(found + strlen(start), NULL, 10);
 
 	strbuf_done(&out);
-	return count;
+	return value;
+}
+
+/* How often an answer of this kind was read from MongoDB. */
+static int64_t reads(const char *route)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "seatline_read_seconds_count{route=\"%s\"}", route);
+	return metric_value(name);
 }
 
 /* Many, without a read. A pause of this machine may be a doubt, and cost one. */
@@ -246,6 +254,56 @@ Test(read_api_memory, shows_what_is_dropped_and_made_anew)
 	}
 	put_event("Again", 1);
 	expect_version(3);
+}
+
+/* That nobody reads now, of the fixture's database. */
+static int open_cursors(void)
+{
+	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
+	_cleanup_(bson_destroyp) bson_t *pipeline =
+		BCON_NEW("pipeline", "[", "{", "$currentOp", "{", "idleCursors", BCON_BOOL(true),
+			 "allUsers", BCON_BOOL(true), "}", "}", "{", "$match", "{", "type",
+			 "idleCursor", "ns", "{", "$regex", BCON_UTF8(fixture.database), "}", "}",
+			 "}", "]");
+	const bson_t *found = NULL;
+	bson_error_t error;
+	int count = 0;
+
+	mongo_client_take(fixture.mongo, &client);
+
+	mongoc_database_t *admin = mongoc_client_get_database(client.client, "admin");
+	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
+		mongoc_database_aggregate(admin, pipeline, NULL, NULL);
+
+	while (mongoc_cursor_next(cursor, &found))
+		count++;
+	cr_assert_not(mongoc_cursor_error(cursor, &error), "%s", error.message);
+	mongoc_database_destroy(admin);
+	return count;
+}
+
+static void stop_following(void)
+{
+	follow_close(fixture.api.follow);
+	fixture.api.follow = NULL;
+}
+
+Test(read_api_memory, leaves_no_cursor_behind_when_it_stops)
+{
+	follow();
+	stop_following();
+	cr_expect_eq(open_cursors(), 0);
+}
+
+Test(read_api_memory, leaves_no_cursor_of_a_broken_stream_behind)
+{
+	follow();
+	tcp_proxy_set(proxy, TCP_PROXY_REFUSE);
+	wait_until(is_not_told, "in doubt");
+	tcp_proxy_set(proxy, TCP_PROXY_RELAY);
+	wait_until(is_told, "told again");
+	stop_following();
+	cr_expect_eq(open_cursors(), 0);
 }
 
 static void *ask(void *status)
@@ -416,6 +474,38 @@ Test(read_api_memory, sends_the_same_bytes_gzipped_under_a_tag_of_its_own)
 	cr_expect_eq(fixture_if_none_match(&fixture, MAP, text), 304);
 	answer_done(&plain);
 	answer_done(&packed);
+}
+
+static void expect_gzip_counted(const char *path, const char *metric)
+{
+	struct answer answer;
+	int64_t plain, packed;
+
+	fixture_get(&fixture, path, NULL, &answer);
+	answer_done(&answer);
+	plain = metric_value(metric);
+	fixture_get(&fixture, path, "Accept-Encoding: gzip", &answer);
+	packed = metric_value(metric);
+	cr_expect_geq(packed, plain + (int64_t)answer.body.len, "%s: %d, then %d", path,
+		      (int)plain, (int)packed);
+	answer_done(&answer);
+}
+
+Test(read_api_memory, counts_gzipped_bytes_when_they_are_made)
+{
+	for (int i = 0; i < 20; i++) {
+		char json[256];
+
+		(void)snprintf(json, sizeof(json),
+			       "{\"_id\":\"more%d\",\"event_id\":\"more%d\",\"name\":\"N\","
+			       "\"kind\":\"bus\",\"date\":{\"$date\":\"2027-01-01T00:00:00Z\"},"
+			       "\"event_version\":1,\"version\":0,\"counts\":{\"booked\":0},"
+			       "\"blocks\":0}",
+			       i, i);
+		fixture_put(&fixture, "events", json);
+	}
+	expect_gzip_counted(MAP, "seatline_answer_bytes{kind=\"maps\"}");
+	expect_gzip_counted(LIST, "seatline_answer_bytes{kind=\"lists\"}");
 }
 
 Test(read_api_memory, sends_what_is_small_as_it_is)
