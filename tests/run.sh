@@ -19,21 +19,24 @@
 # it measures: no figure is judged, and none is written down.
 #
 # FUZZ_SECONDS=n   also lets libFuzzer look for new inputs, n seconds for each parser
-# TEST_PORT_BASE, TEST_GATEWAY_PORT   where the throwaway servers listen (28000, 28080)
+# TEST_PORT_BASE, TEST_GATEWAY_PORT   where the throwaway servers listen (28000, 28080); `all` also
+#                                     takes the ports 1,000 below
 #
 # The last line is "N passed, N failed"; the status is 0 only when something passed and nothing
 # failed. A skipped test is a failed one. Logs and builds stay below .run/.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-work=$top/.run/tests
+work=$top/.run/tests${TESTS_LANE:-}
 logs=$work/logs
 results=$work/results
 venv=$top/.run/opt/venv
 readonly top work logs results venv
 readonly FAILURE_LINES_MAX=40
-readonly SUITES_ALL=(unit sim checker model fuzz sanitized integration mutants e2e memory threads
-	faults browser bench)
+# Of all suites, those that run side by side, and then those that count on an undisturbed machine.
+readonly SUITES_BESIDE=(sanitized memory threads)
+readonly SUITES_FIRST=(integration mutants unit sim model fuzz checker e2e)
+readonly SUITES_ALONE=(faults browser bench)
 
 # shellcheck source=tests/lib/process.sh
 source "$top/tests/lib/process.sh"
@@ -43,6 +46,8 @@ source "$top/tests/lib/report.sh"
 source "$top/tests/lib/install.sh"
 # shellcheck source=tests/lib/servers.sh
 source "$top/tests/lib/servers.sh"
+# shellcheck source=tests/lib/lane.sh
+source "$top/tests/lib/lane.sh"
 # shellcheck source=tests/lib/style.sh
 source "$top/tests/lib/style.sh"
 # shellcheck source=tests/lib/suites.sh
@@ -65,6 +70,7 @@ cleanup() {
 	trap - EXIT
 	trap '' INT TERM HUP
 	child_stop
+	lane_stop
 	state_clear "$SERVERS_STATE" || status=1
 	state_clear "$PYTEST_STATE" || status=1
 	images_remove
@@ -86,14 +92,24 @@ lock() {
 	: >"$work/sections"
 }
 
-# suites SUITE...: a failed suite does not stop the later ones, except a failed build.
-run_all() {
+# suites SUITE...: a failed suite does not stop the later ones.
+suites() {
 	local suite
-	suite_style
-	suite_build || return 0
-	for suite in "${SUITES_ALL[@]}"; do
+	for suite in "$@"; do
 		"suite_$suite"
 	done
+}
+
+# What two lanes would install at once is there before they part.
+run_all() {
+	suite_style
+	suite_build || return 0
+	need_all || :
+	servers_up || :
+	lane_begin "${SUITES_BESIDE[@]}"
+	suites "${SUITES_FIRST[@]}"
+	lane_end
+	suites "${SUITES_ALONE[@]}"
 }
 
 run_one() {
@@ -108,9 +124,16 @@ run_one() {
 	esac
 }
 
+# What lane_begin runs; its caller tells the results.
+run_lane() {
+	suites "$@"
+	servers_down
+}
+
 main() {
 	local suite=${1:-all}
 	case $suite in
+	lane) [ -n "${TESTS_LANE:-}" ] || exit 64 ;;
 	all | style | build | unit | sim | checker | model | fuzz | sanitized) ;;
 	integration | mutants | e2e | memory | threads | faults | browser | bench | images) ;;
 	-h | --help) usage && exit 0 ;;
@@ -122,6 +145,10 @@ main() {
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	leftovers_clear
+	if [ "$suite" = lane ]; then
+		run_lane "${@:2}"
+		exit 0
+	fi
 	if [ "$suite" = all ]; then
 		run_all
 	else

@@ -37,6 +37,16 @@ need_native_packages() {
 	foreground native packages
 }
 
+# Whatever the suites of `all` need, except a browser.
+need_all() {
+	local status=0
+	need_packages "${PACKAGES_PYTEST[@]}" "${PACKAGES_MODEL[@]}" "${PACKAGES_FAULTS[@]}" ||
+		status=1
+	need_venv || status=1
+	need_toxiproxy || status=1
+	return "$status"
+}
+
 # native COMMAND [ARGUMENT...]: see native.sh.
 native() {
 	"$top/tests/lib/native.sh" "$work/native" "$@"

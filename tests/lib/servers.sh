@@ -7,8 +7,8 @@
 
 readonly PORT_BASE=${TEST_PORT_BASE:-28000}
 readonly GATEWAY_PORT=${TEST_GATEWAY_PORT:-28080}
-readonly SERVERS_STATE=$top/.run/tests-servers
-readonly PYTEST_STATE=$top/.run/tests-stack
+readonly SERVERS_STATE=$top/.run/tests-servers${TESTS_LANE:-}
+readonly PYTEST_STATE=$top/.run/tests-stack${TESTS_LANE:-}
 
 readonly TEST_DATABASE=seatline_tests
 readonly STRAY_STOP_S=15
