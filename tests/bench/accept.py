@@ -21,8 +21,9 @@ def run(bench):
         lambda: accepted.append(ours(bench, "64", seatline.write_port, 64)),
         lambda: accepted.append(wide(bench)),
         lambda: accepted.append(ours(bench, "gateway256", seatline.gateway_port, 256)),
-        lambda: peer(bench), lambda: nginx(bench, 64), lambda: nginx(bench, 256),
-        lambda: nginx(bench, 512)])
+        lambda: peer(bench), lambda: nginx(bench, bench.files, "64", 64),
+        lambda: nginx(bench, bench.files_first, "gateway256", 256),
+        lambda: nginx(bench, bench.files, "512", 512)])
     bench.peer.stop("write-api")
     prove(seatline, sum(accepted), stored, decided)
 
@@ -60,9 +61,9 @@ def peer(bench):
     bench.memory.note_peer("write-api")
 
 
-def nginx(bench, connections):
-    told = load.wrk(bench.files.url("200"), connections, bench.seconds)
-    note(bench, f"accept.{connections}.nginx", told)
+def nginx(bench, files, what, connections):
+    told = load.wrk(files.url("200"), connections, bench.seconds)
+    note(bench, f"accept.{what}.nginx", told)
 
 
 def outcomes(seatline):

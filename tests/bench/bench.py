@@ -13,11 +13,12 @@ usage: bench.py --tools BUILD --peer DIRECTORY --work DIRECTORY [--junit FILE]
 What is measured is SEATLINE_BUILD_DIR's; SEATLINE_STATE_DIR, _PORT_BASE and _GATEWAY_PORT say where
 it runs.
 Groups: accept read visible live drain project burst starts memory growth; all of them by default.
-What was measured is told in RESULTS.md, below the work directory; when it was all, also beside
-this file; docs/CAPACITY.md is made anew then.
+What was measured is told in RESULTS.md, below the work directory; when it was all and nothing
+failed, also beside this file; docs/CAPACITY.md is made anew then.
 
-Everything is measured in each round, in another order each time, by turns with what it is compared
-with. Programs that a figure is not about are stopped.
+Everything is measured by turns with what it is compared with, in another order each round; what
+takes long and changes little has fewer rounds (ROUNDS_MAX). Programs that a figure is not about are
+stopped.
 """
 import argparse
 import contextlib
@@ -53,8 +54,9 @@ CAPACITY = HERE.parent.parent / "docs" / "CAPACITY.md"
 GROUPS = {"accept": accept, "read": read, "visible": visible, "live": live, "drain": drain,
           "project": project, "burst": burst, "starts": starting, "memory": memory,
           "growth": growth}
-PEER_WRITE, PEER_READ, FLOOR = 500, 501, 502  # ports from the base
-ROUNDS, SECONDS = 3, 4
+PEER_WRITE, PEER_READ, FLOOR, FLOOR_FIRST = 500, 501, 502, 503  # ports from the base
+ROUNDS, SECONDS = 3, 3
+ROUNDS_MAX = {"project": 2, "burst": 1, "starts": 1, "memory": 1, "growth": 1}
 QUICK_SECONDS = 1
 WARM_S, FIRST_WARM_S = 2, 8  # a Node.js, a JVM that have just started are not what is measured
 
@@ -68,8 +70,9 @@ class Bench:
         self.work = Path(options.work)
         self.groups = options.only or list(GROUPS)
         self.figures, self.cases = Figures(), ElementTree.Element("testsuite", name="bench")
-        self.round, self.names = 0, 0
-        self.seatline = self.peer = self.files = self.pgbench = self.memory = None
+        self.rounds_max, self.round, self.names = ROUNDS_MAX, 0, 0
+        self.seatline = self.peer = self.pgbench = self.memory = None
+        self.files = self.files_first = None  # floors of what is direct, and of the gateway
 
     # --- what is measured ------------------------------------------------------------------------
 
@@ -79,9 +82,11 @@ class Bench:
         self.seatline = Seatline(self.options.tools)
         base = self.seatline.base
         self.files = StaticFiles(self.work / "floor", base + FLOOR)
+        self.files_first = StaticFiles(self.work / "floor-first", base + FLOOR_FIRST, first=True)
         try:
             self.seatline.open()
             self.files.start()
+            self.files_first.start()
             native = HERE.parent / "lib" / "native.sh"
             self.pgbench = Pgbench(self.work / "pgbench", self.seatline, native)
             self.peer = Peer(self.options.peer, self.seatline, base + PEER_WRITE,
@@ -93,6 +98,7 @@ class Bench:
             if self.peer:
                 self.peer.stop()
             self.files.stop()
+            self.files_first.stop()
             starting.clear(self)
             self.seatline.keep_logs(self.work / "logs")
             self.seatline.close()
@@ -104,21 +110,31 @@ class Bench:
                 prepare(self)
         for self.round in range(self.rounds):
             print(f"round {self.round + 1} of {self.rounds}", flush=True)
+            self.figures.round = self.round
             for name in self.groups:
-                self.case(name, lambda: GROUPS[name].run(self))
+                if self.round < ROUNDS_MAX.get(name, self.rounds):
+                    self.case(name, lambda: GROUPS[name].run(self))
             self.memory.end_round()
         self.case("the read model equals the write model", self.verify)
 
     def end(self):
-        """Whatever was measured is kept; what is told has to be a full run's."""
+        """Whatever was measured is kept; what the project tells is a full run's in which nothing
+        failed."""
         about = report.about(self)
         self.figures.write(self.work / "results.json", about)
-        report.write(self.work / "RESULTS.md", self.figures, about)
-        if not self.quick and self.groups == list(GROUPS):
-            report.write(HERE / "RESULTS.md", self.figures, about)
-            growth.plot(self.figures, HERE)
-            CAPACITY.parent.mkdir(exist_ok=True)
-            CAPACITY.write_text(capacity.rendered(self.figures, about), encoding="utf-8")
+        results = report.rendered(self.figures, about)
+        (self.work / "RESULTS.md").write_text(results, encoding="utf-8")
+        if self.quick or self.groups != list(GROUPS) or self.failed:
+            return
+        needs = capacity.rendered(self.figures, about)
+        CAPACITY.parent.mkdir(exist_ok=True)
+        CAPACITY.write_text(needs, encoding="utf-8")
+        (HERE / "RESULTS.md").write_text(results, encoding="utf-8")
+        growth.plot(self.figures, HERE)
+
+    @property
+    def failed(self):
+        return bool(self.cases.findall(".//failure"))
 
     def verify(self):
         self.seatline.rest()
@@ -130,7 +146,8 @@ class Bench:
         begun = time.monotonic()
         case = ElementTree.SubElement(self.cases, "testcase", classname="bench", name=name)
         try:
-            work()
+            with self.figures.all_or_none():
+                work()
         except Exception as error:  # whatever went wrong is told, and counted
             traceback.print_exc()
             ElementTree.SubElement(case, "failure", message=repr(error)[:500])
@@ -193,7 +210,7 @@ def main():
     bench.end()
     if options.junit:
         ElementTree.ElementTree(bench.cases).write(options.junit)
-    return 1 if bench.cases.findall(".//failure") else 0
+    return 1 if bench.failed else 0
 
 
 if __name__ == "__main__":

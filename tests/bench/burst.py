@@ -7,7 +7,6 @@ none takes more than its queue needs or serves faster than was measured of it al
 places of the gateway taken is refused, and comes again after 1, 2 or 3 s.
 """
 import math
-import resource
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -151,7 +150,6 @@ def percentile(values, part):
 def rush(bench, ids, requests):
     """Its own cost is a part of what the machine has to do."""
     flood = Flood(bench.seatline.gateway_port, bench.work)
-    before = children_s()
     seconds = 1 if bench.quick else SECONDS
     with bench.cpu("burst") as cpu:
         told = flood.run(ids, SEATS, connections=CONNECTIONS, seconds=seconds,
@@ -159,10 +157,4 @@ def rush(bench, ids, requests):
         bench.seatline.wait_consumed(END_S)
         bench.seatline.wait_projected(END_S)
         cpu.operations = told.counts["sent"]
-    bench.figures.add("cpu.burst.clients", (children_s() - before) * 1e6 / cpu.operations, "us")
     return told
-
-
-def children_s():
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

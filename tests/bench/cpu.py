@@ -1,6 +1,7 @@
 """Where the processors' time goes: by process, whatever else the machine does."""
 
 import os
+import resource
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -44,11 +45,17 @@ class Cpu:
         self.before = self.now()
 
     def now(self):
+        """clients: this process and the loads that it has waited for."""
+        used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF,
+                                                        resource.RUSAGE_CHILDREN)]
+        clients = sum(each.ru_utime + each.ru_stime for each in used)
+        return {("clients", 0): clients, **self.servers()}
+
+    def servers(self):
         return {(name, service.pid): spent_s(service.pid, name in self.FAMILIES)
                 for name, service in self.seatline.services.items() if service.is_running}
 
     def spent(self):
         """Seconds by process; what was started meanwhile has spent all of its own."""
-        return {name.removesuffix("-0"): spent - self.before.get((name, pid), 0)
-                for (name, pid), spent in self.now().items()
-                if spent > self.before.get((name, pid), 0)}
+        return {name.removesuffix("-0"): max(0.0, spent - self.before.get((name, pid), 0.0))
+                for (name, pid), spent in self.now().items()}

@@ -12,6 +12,7 @@ QUICK = (10, 50)
 PEER_COMMANDS = 5000      # as its run.sh has it
 QUICK_PEER_COMMANDS = 300
 DRAIN_S = 180
+STEPS = ("take", "decode", "lock", "load", "decide", "commit", "unlock")  # of a batch
 
 # By PostgreSQL's own clock: from the first decision to the last; how many were decided first tells
 # how many that time was not needed for.
@@ -41,14 +42,13 @@ class Backlog:
     seatline: object
     ids: list
     shape: tuple
-    first: int = 1
     order: str = "by-event"
 
     def __post_init__(self):
         self.commands = self.shape[0] * self.shape[1] * self.shape[2]
         self.sold = self.seatline.pg_value(SOLD, self.ids)
         self.since = self.seatline.clock()
-        self.produced = self.seatline.preload(self.ids, self.first, *self.shape[1:],
+        self.produced = self.seatline.preload(self.ids, 1, *self.shape[1:],
                                               order=self.order)
 
     def prove(self):
@@ -97,10 +97,21 @@ def fresh(bench):
     rate, produced = drained(bench, "fresh", FRESH)
     bench.figures.add("drain.fresh.ours", rate, "/s")
     commands = produced["messages"]
+    steps(bench, commands)
     bench.figures.add("drain.produced.floor", commands / produced["seconds"], "/s")
     for name, old, new in zip(("postgresql", "wal"), before, sizes(bench.seatline)):
         bench.figures.add(f"size.{name}", float(new - old) / commands, "bytes")
     bench.figures.add("size.kafka", produced["bytes"] / commands, "bytes")
+
+
+def steps(bench, commands):
+    """Of a worker that has done nothing else since it started; all lanes together."""
+    def metric(name, labels=""):
+        return bench.seatline.metric("worker-0", f"seatline_worker_{name}", labels)
+    for step in STEPS:
+        spent = metric("step_seconds_sum", f'step="{step}"')
+        bench.figures.add(f"step.{step}.ours", spent * 1e6 / commands, "us")
+    bench.figures.add("step.batch.ours", commands / metric("batch_messages_count"), "messages")
 
 
 def mixed(bench):
@@ -138,4 +149,4 @@ def peer(bench):
 def pgbench(bench):
     bench.seatline.run_only()
     bench.pgbench.setup()
-    bench.figures.add("drain.fresh.pgbench", bench.pgbench.claims_per_s(bench.seconds), "/s")
+    bench.figures.add("drain.fresh.pgbench", bench.pgbench.claims_per_s(bench.quick), "/s")

@@ -31,19 +31,20 @@ def plot(figures, directory):
 
 
 class Theatre:
-    """Events for one point; each round asks for seats of its own in them."""
+    """Events for one point, measured once."""
 
     def __init__(self, bench, name, count, commands, size=None):
         self.bench, self.name, self.seats = bench, name, max(1, commands // count)
         self.ids = event_ids(bench.fresh_name("grow"), count, 0 if size else None)
-        bench.seatline.add_events(self.ids, size or self.seats * bench.rounds)
+        bench.seatline.add_events(self.ids, size or self.seats)
 
     def measure(self, **environment):
         seatline = self.bench.seatline
         seatline.run_only()
-        made = Backlog(seatline, self.ids, (len(self.ids), self.seats, 1),
-                       1 + self.bench.round * self.seats)
-        rate = made.decide(self.bench, **environment)
+        made = Backlog(seatline, self.ids, (len(self.ids), self.seats, 1))
+        with self.bench.cpu(f"growth.{self.name}") as cpu:
+            rate = made.decide(self.bench, **environment)
+            cpu.operations = made.commands
         self.bench.figures.add(f"growth.{self.name}", rate, "/s")
 
 

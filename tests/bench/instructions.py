@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Instructions of the worker per booking, as callgrind counts them: no neighbour moves this figure.
 
-usage: SEATLINE_BUILD_DIR=build tests/bench/instructions.py
-       It starts a system of its own from that build, where SEATLINE_STATE_DIR and _PORT_BASE
-       say, as the tests do.
+usage: SEATLINE_BUILD_DIR=build tests/bench/instructions.py [FILE]
+       FILE: also told there; .run/tests/bench/instructions.txt is what RESULTS.md shows. It
+       starts a system of its own from that build, where SEATLINE_STATE_DIR and _PORT_BASE say,
+       as the tests do.
 
 Two backlogs are drained; what the larger one took more is the bookings', not the start's. Then the
 functions of ours that take most of it, with all they call.
@@ -18,7 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from seatline import Seatline, event_ids  # noqa: E402
+from report import commit  # noqa: E402 - after the path
+from seatline import Seatline, event_ids
 
 EVENTS = 20
 SEATS = (250, 1250)  # of each event, in the smaller and the larger backlog
@@ -63,10 +65,13 @@ def main():
         texts = [annotated(counted(system, system["worker-0"], seats,
                                    system.state / f"callgrind.{seats}")) for seats in SEATS]
         bookings = EVENTS * (SEATS[1] - SEATS[0])
-        print(f"{(total(texts[1]) - total(texts[0])) / bookings:10.0f}  instructions a booking")
+        told = [f"{(total(texts[1]) - total(texts[0])) / bookings:10.0f}  instructions a booking,"
+                f" commit {commit()}"]
         lines = re.findall(r"^ *([\d,]+) .*:(\w+) \[.*/worker\]", texts[1], re.MULTILINE)
-        for count, name in lines[:SHOWN]:
-            print(f"{int(count.replace(',', '')) / (EVENTS * SEATS[1]):10.0f}  {name}")
+        told += [f"{int(count.replace(',', '')) / (EVENTS * SEATS[1]):10.0f}  {name}"
+                 for count, name in lines[:SHOWN]]
+        for file in (sys.stdout, *(open(name, "w") for name in sys.argv[1:])):
+            print("\n".join(told), file=file, flush=True)
     finally:
         system.close()
 

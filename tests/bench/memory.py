@@ -26,11 +26,13 @@ class Memory:
             self.peers[program] = max(seen, self.peers.get(program, 0))
 
     def end_round(self):
-        """Only what all four have been seen in can be added up."""
+        """Only what all four have been seen in can be added up, and only in a round that had the
+        loads of both."""
+        full = all(len(seen) == len(PROGRAMS) for seen in (self.ours, self.peers))
         for name, seen in (("ours", self.ours), ("peer", self.peers)):
             for program, kilobytes in seen.items():
                 self.bench.figures.add(f"memory.{program}.{name}", kilobytes / MB, "MB")
-            if len(seen) == len(PROGRAMS):
+            if full:
                 self.bench.figures.add(f"memory.loaded.{name}", sum(seen.values()) / MB, "MB")
         self.ours, self.peers = {}, {}
 
@@ -40,6 +42,6 @@ def run(bench):
     seatline = bench.seatline
     seatline.run_only()
     seatline.run_only(*PROGRAMS)
-    time.sleep(SETTLE_S)
+    time.sleep(0 if bench.quick else SETTLE_S)
     for program in PROGRAMS:
         bench.figures.add(f"memory.idle_{program}.ours", seatline.resident_kb(program) / MB, "MB")

@@ -31,6 +31,16 @@ def loaded(bench, name):
 def follow(bench):
     """Worker and projector at work together: from the last commit until all maps are equal."""
     seatline, backlog = bench.seatline, loaded(bench, "follow")
+    with bench.cpu("project.follow") as cpu:
+        behind = follow_s(seatline, backlog)
+        cpu.operations = backlog.commands
+    bench.figures.add("project.behind.ours", behind, "s")
+    backlog.prove()
+    bench.memory.note("projector")
+    seatline.wait_projected()
+
+
+def follow_s(seatline, backlog):
     stored, seats = seatline.stored(), backlog.commands
     seatline["worker-0"].start()
     deadline = time.monotonic() + WITHIN_S
@@ -39,10 +49,7 @@ def follow(bench):
         time.sleep(POLL_S)
     committed = time.monotonic()
     wait_for(lambda: folded(seatline, backlog.ids) >= seats, WITHIN_S, f"{seats} seats are folded")
-    bench.figures.add("project.behind.ours", time.monotonic() - committed, "s")
-    backlog.prove()
-    bench.memory.note("projector")
-    seatline.wait_projected()
+    return time.monotonic() - committed
 
 
 def catch_up(bench):

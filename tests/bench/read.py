@@ -1,6 +1,7 @@
 """Seat maps and the list of events: read-api direct and through the gateway, at rest and while the
 event changes."""
 
+import bisect
 import gzip
 import subprocess
 import sys
@@ -19,6 +20,13 @@ CHANGES_PER_S = 500
 BEFORE_S, AFTER_S = 1, 1
 SAMPLE_S = 0.01
 END_S = 30
+
+# A map's version is how often its seats have changed.
+CHANGES = """
+SELECT (sum(cardinality(seat_ids)) OVER (ORDER BY xid, seq))::bigint,
+       extract(epoch FROM decided_at)::float8
+FROM booking_log WHERE event_id = %s AND cardinality(seat_ids) > 0 ORDER BY xid, seq
+"""
 
 
 def prepare(bench):
@@ -57,7 +65,9 @@ def run(bench):
 def put_files(bench):
     """What nginx serves is what read-api answers, byte for byte."""
     for event, name in ((SMALL, "map.json"), (LARGE, "large.json")):
-        bench.files.put(name, body(bench.seatline.read_port, path(event)))
+        content = body(bench.seatline.read_port, path(event))
+        for files in (bench.files, bench.files_first):
+            files.put(name, content)
     zipped = body(bench.seatline.read_port, path(SMALL), {"Accept-Encoding": "gzip"})
     bench.files.put("map.json.gz", zipped if zipped[:2] == b"\x1f\x8b" else gzip.compress(zipped))
 
@@ -94,6 +104,7 @@ def gateway(bench):
     url = f"http://127.0.0.1:{bench.seatline.gateway_port}{path(SMALL)}"
     with bench.cpu("read.gateway") as cpu:
         cpu.operations = measure(bench, "read.gateway.ours", url).ok
+    measure(bench, "read.gateway.nginx", bench.files_first.url("map.json"))
 
 
 def peer(bench):
@@ -109,51 +120,43 @@ def peer(bench):
 
 class Ages:
     """How long what is served has been out of date, looked at again and again by one more reader.
-    MongoDB's map is the truth: a version is out of date when a later one is seen there."""
+    PostgreSQL's log is the truth: a map is out of date from the time when a later change of the
+    event was decided, which is shortly before it was committed. Both clocks are this machine's."""
 
     def __init__(self, seatline):
-        self.maps = seatline.mongo()["events"]
-        self.reader = Client(seatline.read_port)
-        self.newer, self.served, self.over = [], [], False
-        self.threads = [threading.Thread(target=each) for each in (self.watch, self.read)]
-
-    def watch(self):
-        while not self.over:
-            version = self.maps.find_one({"_id": CHANGING}, {"version": 1})["version"]
-            if not self.newer or version > self.newer[-1][0]:
-                self.newer.append((version, time.monotonic()))
-            time.sleep(SAMPLE_S / 5)
+        self.seatline, self.reader = seatline, Client(seatline.read_port)
+        self.served, self.over = [], False
+        self.thread = threading.Thread(target=self.read)
 
     def read(self):
         while not self.over:
             answer = self.reader.get(path(CHANGING))
             assert answer.status == 200, answer
-            self.served.append((answer.json()["version"], time.monotonic()))
+            self.served.append((answer.json()["version"], time.time()))
             time.sleep(SAMPLE_S)
 
     def __enter__(self):
-        for thread in self.threads:
-            thread.start()
+        self.thread.start()
         return self
 
     def __exit__(self, *_):
         self.over = True
-        for thread in self.threads:
-            thread.join(END_S)
+        self.thread.join(END_S)
 
     def all_ms(self):
         """One for each answer, 0 when it was the newest."""
-        ages = []
+        changes = self.seatline.pg_rows(CHANGES, CHANGING)
+        versions, ages = [version for version, _ in changes], []
         for version, at in self.served:
-            later = next((seen for newer, seen in self.newer if newer > version), at)
-            ages.append(max(0.0, at - later) * 1000)
+            later = bisect.bisect_right(versions, version)
+            since = changes[later][1] if later < len(changes) else at
+            ages.append(max(0.0, at - since) * 1000)
         return ages
 
 
 def changing(bench):
     seatline = bench.seatline
     seatline.run_only("worker", "projector", "read-api")
-    rest = f"http://127.0.0.1:{seatline.read_port}{path(CHANGING)}"
     changes = subprocess.Popen(
         [sys.executable, HERE / "changes.py", seatline.kafka_brokers,
          seatline.secrets["BOOKING_ID_SECRET"], CHANGING, str(CHANGES_PER_S),
@@ -161,9 +164,10 @@ def changing(bench):
     try:
         time.sleep(BEFORE_S)
         with Ages(seatline) as ages:
-            measure(bench, "read.changing.ours", rest)
+            ours(bench, "changing", path(CHANGING))
     finally:
         assert changes.wait(END_S) == 0
+    seatline.wait_consumed()
     seen = sorted(ages.all_ms())
     assert len({version for version, _ in ages.served}) > 1, "the map did not change"
     bench.figures.add("read.changing.age_max", seen[-1], "ms")

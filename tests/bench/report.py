@@ -5,12 +5,14 @@ import subprocess
 from pathlib import Path
 
 from accept import THREADS_512
+from drain import STEPS
 from figures import spoken
 from load import THREADS
 from rows import ROWS
 
 PACKAGES = ("nginx", "postgresql-15", "redis-server", "librdkafka1", "libcivetweb1",
             "libmongoc-1.0-0", "openjdk-17-jre-headless", "wrk")
+CPU_US_MIN = 0.01  # what is told of a process
 OTHERS = ("Apache Kafka 4.1.1", "MongoDB 6.0.5")
 
 
@@ -29,12 +31,17 @@ def versions():
     return [*told, *OTHERS, f"Node.js {node.stdout.strip()}"]
 
 
+def commit():
+    return subprocess.run(["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"],
+                          text=True, stdout=subprocess.PIPE, check=False).stdout.strip()
+
+
 def about(bench):
     """What has to be known of a run later."""
-    commit = subprocess.run(["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"],
-                            text=True, stdout=subprocess.PIPE, check=False).stdout.strip()
     return {"rounds": bench.rounds, "seconds": bench.seconds, "machine": machine(),
-            "versions": versions(), "commit": commit}
+            "versions": versions(), "commit": commit(), "instructions": instructions(bench),
+            "once": ", ".join(f"{name} {most}" for name, most in bench.rounds_max.items()
+                              if most < bench.rounds) or "none"}
 
 
 def range_of(figure):
@@ -85,14 +92,14 @@ def cpu_of(load, figures):
     found = {name.removeprefix(f"cpu.{load}."): figure.median
              for name, figure in figures.all.items() if name.startswith(f"cpu.{load}.")}
     told = sorted(found.items(), key=lambda each: -each[1])
-    return ", ".join(f"{process} {spoken(spent)}" for process, spent in told if spent >= 0.5)
+    return ", ".join(f"{process} {spoken(spent)}" for process, spent in told if spent >= CPU_US_MIN)
 
 
 def missed(figures):
     for row in ROWS:
         names = [goal.what for goal in row.goals if is_missed(goal, figures)]
         if names:
-            yield f"- **{row.what}** ({'; '.join(names)}): {row.binds}"
+            yield f"- **{row.what}**: {'; '.join(names)}.{' ' * bool(row.given)}{row.given}"
             yield from (f"  Processor time, µs each, `{load}`: {cpu_of(load, figures)}."
                         for load in row.cpu if cpu_of(load, figures))
 
@@ -104,6 +111,24 @@ def loads(figures):
         yield f"| `{load}` | {cpu_of(load, figures)} |"
 
 
+def steps(figures):
+    for step in STEPS:
+        figure = figures.get(f"step.{step}.ours")
+        if figure:
+            yield f"| {step} | {range_of(figure)} |"
+
+
+def batch(figures):
+    figure = figures.get("step.batch.ours")
+    return range_of(figure) if figure else "not measured"
+
+
+def instructions(bench):
+    """What instructions.py has found out there, when it was run."""
+    file = bench.work / "instructions.txt"
+    return file.read_text() if file.exists() else "not counted\n"
+
+
 def rest(figures):
     for name, figure in sorted(figures.all.items()):
         if not name.startswith("cpu."):
@@ -113,8 +138,8 @@ def rest(figures):
 TEXT = """# Results of the benchmark
 
 Made by `tests/run.sh bench`; do not edit. Seatline, the Node.js peer and the floors, side by side
-in one run: {rounds} rounds of everything, loads of {seconds} s, in another order each round, what
-is compared by turns. A cell is the median and, in parentheses, the least and the most of the
+in one run: {rounds} rounds (fewer: {once}), loads of {seconds} s, in another order each round,
+what is compared by turns. A cell is the median and, in parentheses, the least and the most of the
 rounds; a ratio is made within its round. On another machine only the ratios are to be compared.
 
 Machine: {machine}. The load generator, the servers and what is measured share it. Commit {commit}.
@@ -126,7 +151,7 @@ Versions: {versions}.
 | --- | ---: | ---: | ---: | ---: | ---: | --- |
 {goals}
 
-## What binds where a goal is missed
+## Where a goal is missed
 
 {missed}
 
@@ -139,6 +164,18 @@ booking, a seat). PostgreSQL and nginx with all their processes.
 | --- | --- |
 {loads}
 
+Steps of the worker on the backlog of 200,000 on fresh seats, all lanes together; the mean batch has
+{batch} messages. `commit` is the wait for PostgreSQL to write and flush.
+
+| step | µs a booking |
+| --- | ---: |
+{steps}
+
+Instructions of the worker's own process, as `tests/bench/instructions.py` has callgrind count them:
+
+```text
+{instructions}```
+
 ## Cost as it grows
 
 ![Outcomes a second by the seats of an event](growth-seats.svg)
@@ -150,6 +187,7 @@ booking, a seat). PostgreSQL and nginx with all their processes.
 
     tests/run.sh bench                # everything
     tests/run.sh bench --only read    # one group
+    SEATLINE_BUILD_DIR=build tests/bench/instructions.py .run/tests/bench/instructions.txt
 
 - Load is `wrk` with {threads} threads: `tests/bench/book.lua` for bookings, plain GETs else. The
   broker and the peer's APIs are warmed up by a load that does not count.
@@ -162,8 +200,13 @@ booking, a seat). PostgreSQL and nginx with all their processes.
   own `drain.js` writes them; `drain.mixed` has one of each event in turn. Afterwards each request
   has exactly one outcome and each seat one owner, or the run fails.
 - `pgbench` writes the same three rows (seat, booking, log) to the same tables in one statement,
-  prepared, with 8 clients.
+  prepared, with 8 clients: each claims the seats of its own events in order, with ids that grow;
+  8,000 claims before it counts, then 32,000. Both this and a backlog begin after a CHECKPOINT.
 - nginx's files are the answers of read-api, byte for byte; 2 workers, no log, open files cached.
+  Beside the gateway stands one with the gateway's priority, else one with none, as the programs.
+- The age of a map, while it changes, is from PostgreSQL's `decided_at` of the first change that it
+  lacks, shortly before that was committed, to the end of the answer.
+- `clients` is the benchmark itself: the load and whoever waits for the end.
 - What is not measured is stopped, or idle.
 
 ## All figures
@@ -174,10 +217,10 @@ booking, a seat). PostgreSQL and nginx with all their processes.
 """
 
 
-def write(path, figures, about):
+def rendered(figures, about):
     parts = {"goals": goals(figures), "missed": missed(figures), "loads": loads(figures),
-             "rest": rest(figures)}
+             "steps": steps(figures), "rest": rest(figures)}
     lines = {name: "\n".join(made) or "None is." for name, made in parts.items()}
-    path.write_text(TEXT.format(
+    return TEXT.format(
         **{**about, **lines, "versions": ", ".join(about["versions"])}, threads=THREADS,
-        threads_512=THREADS_512), encoding="utf-8")
+        threads_512=THREADS_512, batch=batch(figures))

@@ -1,6 +1,6 @@
 """How long programs, and the whole of it, take to start; on a system of its own.
 
-Usage: starts.py --state DIR --rounds N [--idle]
+Usage: starts.py --state DIR --rounds N [--idle] [--brief]
 
 DIR becomes SEATLINE_STATE_DIR and is reset at the end; start-services.sh has ports and builds from
 the environment. Stdout is one JSON object of lists, N values each:
@@ -10,6 +10,9 @@ the environment. Stdout is one JSON object of lists, N values each:
   write-api, worker, projector, read-api  milliseconds from fork to /readyz's first 200
   worker_back                       seconds from SIGTERM of the only worker, whose successor is
                                     started when it has ended, to a booking's outcome read by HTTP
+  cpu.starts.WHAT.PROCESS           processor time in µs: of a program until it is ready, of each
+                                    process until all is ready
+With --brief neither services_reset nor worker_back, and of the programs only the worker.
 With --idle, of each program some seconds after its start, in MB:
   idle_NAME, anonymous_NAME         resident; and without the pages of files, which all share
 """
@@ -18,6 +21,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -26,6 +30,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+import cpu
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("write-api", "worker", "projector", "read-api")
@@ -56,6 +62,12 @@ class System:
 
     def pid(self, program):
         return int((self.state / "pid" / f"{program}-0.pid").read_text().split()[0])
+
+    def spent_s(self):
+        """(process, seconds of a processor since it started) of all that run."""
+        for file in sorted((self.state / "pid").glob("*.pid")):
+            name = file.stem.removesuffix("-0")
+            yield name, cpu.spent_s(int(file.read_text().split()[0]), name in cpu.Cpu.FAMILIES)
 
     def launch_of(self, program):
         """Its file and environment, as start-services.sh gave them."""
@@ -122,19 +134,34 @@ class Launched:
     def wait_ready(self):
         wait_for(lambda: self.system.is_ready(self.program), f"{self.program} is ready")
 
+    def spent_us(self):
+        """Of the threads that are there, to the nanosecond; stat has hundredths of a second."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1000
+
     def resident_mb(self):
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         sizes = {line.split()[0]: int(line.split()[1]) for line in lines if line.endswith(" kB")}
         return sizes["VmRSS:"] / 1024, sizes["RssAnon:"] / 1024
 
 
-def measure_services(system, add):
-    """Ends with everything running, on new data."""
+def measure_services(system, add, brief):
+    """Ends with everything running, on new data unless it is brief."""
     system.services("up")
-    system.services("stop")
-    add("services_stopped", system.services("up"))
-    system.services("reset")
-    add("services_reset", system.services("up"))
+    ways = (("services_stopped", "stop"), ("services_reset", "reset"))
+    for what, command in ways[:1] if brief else ways:
+        system.services(command)
+        before = script_s()
+        add(what, system.services("up"))
+        add(f"cpu.starts.{what}.start-services.sh", (script_s() - before) * 1e6)
+        for name, spent in system.spent_s():
+            add(f"cpu.starts.{what}.{name}", spent * 1e6)
+
+
+def script_s():
+    """Of start-services.sh and whatever it has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def measure_program(system, program, add, with_idle):
@@ -143,6 +170,7 @@ def measure_program(system, program, add, with_idle):
         launched.start()
         launched.wait_ready()
         add(program, (time.monotonic() - begun) * 1000)
+        add(f"cpu.starts.{program}.{program}", launched.spent_us())
         if with_idle:
             time.sleep(IDLE_S)
             resident, anonymous = launched.resident_mb()
@@ -168,6 +196,7 @@ def main():
     parser.add_argument("--state", required=True)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--idle", action="store_true")
+    parser.add_argument("--brief", action="store_true")
     options = parser.parse_args()
     system, values = System(options.state), {}
 
@@ -176,10 +205,11 @@ def main():
 
     try:
         for _ in range(options.rounds):
-            measure_services(system, add)
-            for program in PROGRAMS:
+            measure_services(system, add, options.brief)
+            for program in PROGRAMS if not options.brief else ("worker",):
                 measure_program(system, program, add, options.idle)
-            measure_worker_back(system, add)
+            if not options.brief:
+                measure_worker_back(system, add)
     finally:
         system.services("reset")
     print(json.dumps(values))

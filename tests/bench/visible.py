@@ -72,7 +72,10 @@ def note(bench, what, accepted, visible):
 
 def at_rest(bench):
     event = theatre(bench, "calm")[0]
-    note(bench, "rest", *samples(bench, event))
+    with bench.cpu("visible.rest") as cpu:
+        seen = samples(bench, event)
+        cpu.operations = len(seen[0])
+    note(bench, "rest", *seen)
 
 
 def busy(bench):
@@ -86,9 +89,13 @@ def busy(bench):
     others.start()
     time.sleep(WARM_S)
     try:
-        note(bench, "busy", *samples(bench, ids[0]))
+        with bench.cpu("visible.busy") as cpu:
+            begun = time.monotonic()
+            seen = samples(bench, ids[0])
+            cpu.operations = len(seen[0]) + RATE * (time.monotonic() - begun)
     finally:
         others.join()
+    note(bench, "busy", *seen)
     bench.figures.add("visible.busy.load", told[0].counts["accepted"] / seconds, "/s")
     bench.seatline.rest()
     bench.memory.note("write-api", "worker", "projector", "read-api")
