@@ -40,7 +40,7 @@ def about(bench):
     """What has to be known of a run later."""
     return {"rounds": bench.rounds, "seconds": bench.seconds, "machine": machine(),
             "versions": versions(), "commit": commit(), "instructions": instructions(bench),
-            "once": ", ".join(f"{name} {most}" for name, most in bench.rounds_max.items()
+            "fewer": ", ".join(f"{name} {most}" for name, most in bench.rounds_max.items()
                               if most < bench.rounds) or "none"}
 
 
@@ -138,9 +138,9 @@ def rest(figures):
 TEXT = """# Results of the benchmark
 
 Made by `tests/run.sh bench`; do not edit. Seatline, the Node.js peer and the floors, side by side
-in one run: {rounds} rounds (fewer: {once}), loads of {seconds} s, in another order each round,
-what is compared by turns. A cell is the median and, in parentheses, the least and the most of the
-rounds; a ratio is made within its round. On another machine only the ratios are to be compared.
+in one run: {rounds} rounds (fewer: {fewer}), loads of {seconds} s, in another
+order each round, what is compared by turns. A cell is the median and, in parentheses, the least and
+the most of the rounds; a ratio is made within its round. On another machine only the ratios are to be compared.
 
 Machine: {machine}. The load generator, the servers and what is measured share it. Commit {commit}.
 Versions: {versions}.
@@ -165,7 +165,7 @@ booking, a seat). PostgreSQL and nginx with all their processes.
 {loads}
 
 Steps of the worker on the backlog of 200,000 on fresh seats, all lanes together; the mean batch has
-{batch} messages. `commit` is the wait for PostgreSQL to write and flush.
+{batch} messages.
 
 | step | µs a booking |
 | --- | ---: |

@@ -11,7 +11,7 @@ the environment. Stdout is one JSON object of lists, N values each:
   worker_back                       seconds from SIGTERM of the only worker, whose successor is
                                     started when it has ended, to a booking's outcome read by HTTP
   cpu.starts.WHAT.PROCESS           processor time in µs: of a program until it is ready, of each
-                                    process until all is ready
+                                    process until all is ready; script: start-services.sh
 With --brief neither services_reset nor worker_back, and of the programs only the worker.
 With --idle, of each program some seconds after its start, in MB:
   idle_NAME, anonymous_NAME         resident; and without the pages of files, which all share
@@ -153,7 +153,7 @@ def measure_services(system, add, brief):
         system.services(command)
         before = script_s()
         add(what, system.services("up"))
-        add(f"cpu.starts.{what}.start-services.sh", (script_s() - before) * 1e6)
+        add(f"cpu.starts.{what}.script", (script_s() - before) * 1e6)
         for name, spent in system.spent_s():
             add(f"cpu.starts.{what}.{name}", spent * 1e6)
 
