@@ -138,9 +138,10 @@ def rest(figures):
 TEXT = """# Results of the benchmark
 
 Made by `tests/run.sh bench`; do not edit. Seatline, the Node.js peer and the floors, side by side
-in one run: {rounds} rounds (fewer: {fewer}), loads of {seconds} s, in another
-order each round, what is compared by turns. A cell is the median and, in parentheses, the least and
-the most of the rounds; a ratio is made within its round. On another machine only the ratios are to be compared.
+in one run: {rounds} rounds (fewer: {fewer}), loads of {seconds} s, in another order each
+round, what is compared by turns. A cell is the median and, in parentheses, the least and the most
+of the rounds; a ratio is made within its round. On another machine only the ratios are to be
+compared.
 
 Machine: {machine}. The load generator, the servers and what is measured share it. Commit {commit}.
 Versions: {versions}.
