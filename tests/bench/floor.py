@@ -14,6 +14,7 @@ GATEWAY_NICE = -10
 START_S = 10
 PGBENCH_CLIENTS = 8
 CLAIMS, QUICK_CLAIMS = (1000, 4000), (50, 100)  # of each client: before it counts, and then
+CLIENT_IDS = 1_000_000  # a client's range
 CLAIMS_S = 120
 END_S = 30
 PG_BIN = "/usr/lib/postgresql/15/bin"
@@ -88,11 +89,12 @@ class StaticFiles:
 
 
 # One claim a transaction, in one round trip: the same three rows in the same tables. A client takes
-# all seats of one of its own events and then of the next, and ids grow with time: as a backlog that
-# comes event after event touches pages, so does this.
+# all seats of one of its own events and then of the next, with ids that grow: as a backlog that comes
+# event after event touches pages, so does this. Ids that all clients draw from one sequence would
+# have them wait for one page of the index.
 CLAIM = """\\set event :client_id * :events + :n / :seats + 1
 \\set seat :n % :seats + 1
-\\set number :n * :clients + :client_id
+\\set number :client_id * :ids + :n
 \\set n :n + 1
 WITH seat AS (
     UPDATE seats SET status = 'booked', user_id = 'u1', version = version + 1,
@@ -170,7 +172,7 @@ class Pgbench:
         """Each client's claims from its first on; how many they made together in a second."""
         script = self.home / "claim.sql"
         script.write_text(CLAIM)
-        variables = {"n": first, "clients": PGBENCH_CLIENTS, "seats": self.SEATS,
+        variables = {"n": first, "ids": CLIENT_IDS, "seats": self.SEATS,
                      "events": self.EVENTS // PGBENCH_CLIENTS}
         done = subprocess.run(
             [f"{PG_BIN}/pgbench", "-n", "-M", "prepared", "-c", str(PGBENCH_CLIENTS), "-j", "2",
