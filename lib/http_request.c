@@ -340,6 +340,9 @@ static bool judge_head(struct http_exchange *x)
 	if (hosts > 1 || (hosts == 0 && strcmp(info->http_version, "1.1") == 0))
 		return refuse_framing(x, 400, "bad-request",
 				      "The request needs exactly one Host header.");
+	/* A request has no fragment, and a proxy in front would end the query there. */
+	if (strchr(x->request.path, '#') || strchr(x->request.query, '#'))
+		return refuse_framing(x, 400, "bad-request", "The request's URI has a fragment.");
 	if (strlen(x->request.path) + strlen(x->request.query) > HTTP_URI_BYTES_MAX)
 		return refuse_framing(x, 414, "uri-too-long", "The request's URI is too long.");
 	return true;

@@ -97,6 +97,8 @@ Test(http_server, refuses_what_two_parsers_may_frame_differently)
 		{ "BREW /echo/a HTTP/1.1\r\nHost: x\r\n\r\n" NEXT, 400 },
 		{ "get /echo/a HTTP/1.1\r\nHost: x\r\n\r\n" NEXT, 400 },
 		{ "GET echo/a HTTP/1.1\r\nHost: x\r\n\r\n" NEXT, 400 },
+		{ "GET /echo/a#b HTTP/1.1\r\nHost: x\r\n\r\n" NEXT, 400 },
+		{ "GET /echo/a?#&b=c HTTP/1.1\r\nHost: x\r\n\r\n" NEXT, 400 },
 		{ "\x16\x03\x01\x02\x01", 400 },
 #undef POST
 #undef NEXT
