@@ -89,9 +89,8 @@ class StaticFiles:
 
 
 # One claim a transaction, in one round trip: the same three rows in the same tables. A client takes
-# all seats of one of its own events and then of the next, with ids that grow: as a backlog that comes
-# event after event touches pages, so does this. Ids that all clients draw from one sequence would
-# have them wait for one page of the index.
+# all seats of one of its own events and then of the next, with ids that grow in its own range: as a
+# backlog that comes event after event touches pages, so does this.
 CLAIM = """\\set event :client_id * :events + :n / :seats + 1
 \\set seat :n % :seats + 1
 \\set number :client_id * :ids + :n
