@@ -201,8 +201,9 @@ Instructions of the worker's own process, as `tests/bench/instructions.py` has c
   own `drain.js` writes them; `drain.mixed` has one of each event in turn. Afterwards each request
   has exactly one outcome and each seat one owner, or the run fails.
 - `pgbench` writes the same three rows (seat, booking, log) to the same tables in one statement,
-  prepared, with 8 clients: each claims the seats of its own events in order, with growing ids of
-  its own; 8,000 claims before it counts, then 32,000. Both this and a backlog begin after a CHECKPOINT.
+  prepared, with 8 clients. Each claims the seats of its own events in order, with growing ids of
+  its own; 8,000 claims before it counts, then 32,000. Both this and a backlog begin after a
+  CHECKPOINT.
 - nginx's files are the answers of read-api, byte for byte; 2 workers, no log, open files cached.
   Beside the gateway stands one with the gateway's priority, else one with none, as the programs.
 - The age of a map, while it changes, is from PostgreSQL's `decided_at` of the first change that it
