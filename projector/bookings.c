@@ -2,7 +2,9 @@
 
 #include "booking_page.h"
 #include "bulk.h"
+#include "clock.h"
 #include "documents.h"
+#include "fault.h"
 #include "log.h"
 
 #include <assert.h>
@@ -152,17 +154,26 @@ static err_code move_known(struct mongo *mongo, const struct fold *fold, bool wi
 
 /* ---- Both, beside ---- */
 
+static err_code write_beside(struct bookings_writing *writing)
+{
+	struct bulk_result inserted;
+
+	const err_code code = insert_new(writing->mongo, writing->fold, &inserted, &writing->err);
+	if (code != ERR_OK)
+		return code;
+	writing->inserted = inserted.inserted;
+	return move_known(writing->mongo, writing->fold, inserted.duplicates > 0, &writing->moved,
+			  &writing->is_complete, &writing->err);
+}
+
 static void *run_writing(void *ctx)
 {
 	struct bookings_writing *const writing = ctx;
-	struct bulk_result inserted;
+	const int64_t start_us = clock_monotonic_us();
 
-	writing->code = insert_new(writing->mongo, writing->fold, &inserted, &writing->err);
-	if (writing->code != ERR_OK)
-		return NULL;
-	writing->inserted = inserted.inserted;
-	writing->code = move_known(writing->mongo, writing->fold, inserted.duplicates > 0,
-				   &writing->moved, &writing->is_complete, &writing->err);
+	writing->code = write_beside(writing);
+	writing->took_us = clock_monotonic_us() - start_us;
+	FAULT_POINT("projector_after_bookings");
 	return NULL;
 }
 
@@ -321,8 +332,12 @@ static err_code repair(struct pg *pg, struct mongo *mongo, const struct fold *fo
 	return code == ERR_OK ? rewrite_lost(pg, mongo, fold, versions, result, err) : code;
 }
 
-static void log_bookings(const struct fold *fold)
+static void log_bookings(const struct fold *fold, const struct bookings_result *result)
 {
+	if (result->rewritten > 0)
+		log_warn("bookings_rewritten", LOG_INT("bookings", result->rewritten));
+	if (result->unknown > 0)
+		log_warn("bookings_not_in_postgresql", LOG_INT("bookings", result->unknown));
 	for (size_t i = 0; i < fold->booking_count; i++) {
 		const struct booking_values *const newest = &fold->bookings[i].newest->booking;
 		log_debug("booking_folded", LOG_STR("booking_id", newest->booking_id),
@@ -339,13 +354,15 @@ err_code bookings_end(struct pg *pg, struct bookings_writing *writing, struct bo
 	beside_end(&writing->beside);
 	if (writing->code != ERR_OK)
 		return err_set(err, writing->code, "%s", writing->err.text);
+	const int64_t start_us = clock_monotonic_us();
 	const err_code code = repair(pg, writing->mongo, fold, !writing->is_complete, &result, err);
 	if (code != ERR_OK)
 		return code;
 
-	log_bookings(fold);
+	log_bookings(fold, &result);
 	result.written = writing->inserted + writing->moved + result.rewritten;
 	result.stale = (int64_t)fold->booking_count - result.written - result.unknown;
+	result.took_us = writing->took_us + clock_monotonic_us() - start_us;
 	*ret = result;
 	return ERR_OK;
 }

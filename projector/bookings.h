@@ -22,16 +22,18 @@ struct bookings_result {
 	int64_t stale;     /* MongoDB had as new or newer */
 	int64_t rewritten; /* of those written: anew from PostgreSQL */
 	int64_t unknown;   /* to PostgreSQL, though its log has them: not written */
+	int64_t took_us;   /* to write them, not to wait for the thread beside */
 };
 
-/* What needs MongoDB alone is written on a thread beside the caller's, which writes other documents
- * meanwhile. */
+/* What needs MongoDB alone is written on a thread beside the caller's, which writes the documents
+ * of events meanwhile. */
 struct bookings_writing {
 	struct mongo *mongo;
 	const struct fold *fold;
 	struct beside beside;
 	int64_t inserted;
 	int64_t moved;
+	int64_t took_us;
 	bool is_complete; /* all that could be were at a version before theirs, and moved on */
 	err_code code;
 	struct err err;

@@ -22,3 +22,15 @@ mongoc_collection_t *durable_collection(const struct mongo_client *client, const
  * and a crash loses the latest. Said explicitly: MongoDB's own default is the majority.
  */
 mongoc_collection_t *hasty_collection(const struct mongo_client *client, const char *name);
+
+/*
+ * One life of MongoDB: the process that is primary, and its election. What is durable makes durable
+ * what was hasty before it only within one life: a server that began anew may have lost the one,
+ * and takes the other as if nothing were missing.
+ */
+struct durable_life {
+	bson_oid_t process;
+	bson_oid_t election;
+};
+
+err_code durable_life(struct mongo *mongo, struct durable_life *ret, struct err *err) _must_check_;

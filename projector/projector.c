@@ -27,6 +27,8 @@
 #define OWED_MS_MAX        200
 #define OWED_AT_END_MS_MAX 5000
 #define MONGO_CLIENTS      3 /* nested at most two deep, and one for new bookings */
+/* Full batches one after the other that come to so many rows are a backlog, however small each. */
+#define BACKLOG_ROWS_MIN 1000
 
 /* Times to wait after a notification that came before its row could be read. */
 static const int64_t WAKE_RETRY_MS[] = { 1, 2, 5, 10, 20 };
@@ -48,6 +50,8 @@ struct projector {
 
 	int64_t term;
 	struct log_position position;
+	bool is_settled;                         /* position, on MongoDB's disk */
+	int64_t backlog_rows;                    /* of full batches one after the other */
 	char fingerprint[FINGERPRINT_BYTES_MAX]; /* of the events that MongoDB has */
 	int64_t next_check_ms;
 	size_t wake_retry; /* into WAKE_RETRY_MS; WAKE_RETRIES: none */
@@ -185,27 +189,11 @@ static err_code rebuild(struct projector *projector, struct rebuild_result *ret,
 					 .should_stop = should_stop,
 					 .on_event = owe_event,
 					 .ctx = projector };
-	const int64_t start_ms = clock_monotonic_ms();
 
-	log_info("rebuild_begun");
 	const err_code code = rebuild_run(&rebuild, ret, err);
-	if (code != ERR_OK)
-		return code;
-	metric_add(projector->metrics.rebuilds, 1);
-	log_info("rebuild_done", LOG_INT("blocks", ret->blocks), LOG_INT("events", ret->events),
-		 LOG_INT("bookings", ret->bookings), LOG_INT("deleted", ret->deleted),
-		 LOG_INT("ms", clock_monotonic_ms() - start_ms));
-	return ERR_OK;
-}
-
-/*
- * A position at or above a transaction id that is still to come is of another history: PostgreSQL
- * was restored from a backup, or a standby that lacked the last commits was promoted.
- */
-static bool needs_rebuild(const struct read_model_state *state, const struct write_model *model)
-{
-	return state->is_rebuilding || state->shape != DOCUMENTS_SHAPE ||
-	       strcmp(state->ledger_id, model->ledger_id) != 0 || state->position.xid > model->xmin;
+	if (code == ERR_OK)
+		metric_add(projector->metrics.rebuilds, 1);
+	return code;
 }
 
 static err_code begin_term(struct projector *projector, struct read_model_state *ret,
@@ -236,7 +224,8 @@ static err_code activate(struct projector *projector, struct err *err)
 		return code;
 
 	projector->position = state.position;
-	if (needs_rebuild(&state, &model)) {
+	projector->is_settled = true;
+	if (rebuild_is_needed(&state, &model)) {
 		struct rebuild_result result;
 		code = rebuild(projector, &result, err);
 		if (code != ERR_OK)
@@ -379,40 +368,45 @@ static err_code end_bookings(struct projector *projector, struct bookings_writin
 	struct bookings_result result;
 
 	const err_code code = bookings_end(projector->pg, writing, &result, err);
-	if (mongo_said(projector, code) != ERR_OK) {
-		store_forget(projector->store);
+	if (mongo_said(projector, code) != ERR_OK)
 		return code;
-	}
 	projector_metrics_bookings(&projector->metrics, &result);
-	if (result.rewritten > 0)
-		log_warn("bookings_rewritten", LOG_INT("bookings", result.rewritten));
-	if (result.unknown > 0)
-		log_warn("bookings_not_in_postgresql", LOG_INT("bookings", result.unknown));
 	return ERR_OK;
 }
 
-static err_code write_batch(struct projector *projector, const struct fold *fold,
-			    struct store_result *result, int64_t *since_us, struct err *err)
+/*
+ * Bookings only after the blocks: whoever reads a booking finds its seats in the map. They are
+ * written while the events' documents wait for the disk.
+ */
+static err_code write_documents(struct projector *projector, const struct fold *fold,
+				struct store_result *result, int64_t *since_us, struct err *err)
 {
-	_cleanup_(bookings_writing_done) struct bookings_writing bookings;
-	bookings_begin(&bookings, projector->mongo, fold);
+	_cleanup_(bookings_writing_done) struct bookings_writing bookings = { 0 };
 	err_code code = write_blocks(projector, fold, result, err);
 	if (code != ERR_OK)
 		return code;
 	FAULT_POINT("projector_after_blocks");
 	end_step(projector, STEP_BLOCKS, since_us);
 
+	bookings_begin(&bookings, projector->mongo, fold);
 	code = mongo_said(projector, store_write_events(projector->store, fold, result, err));
 	if (code != ERR_OK)
 		return code;
 	FAULT_POINT("projector_after_events");
 	end_step(projector, STEP_EVENTS, since_us);
+	return end_bookings(projector, &bookings, err);
+}
 
-	code = end_bookings(projector, &bookings, err);
-	if (code != ERR_OK)
+static err_code write_batch(struct projector *projector, const struct fold *fold,
+			    struct store_result *result, int64_t *since_us, struct err *err)
+{
+	const err_code code = write_documents(projector, fold, result, since_us, err);
+	if (code != ERR_OK) {
+		store_forget(projector->store);
 		return code;
-	FAULT_POINT("projector_after_bookings");
-	end_step(projector, STEP_BOOKINGS, since_us);
+	}
+	FAULT_POINT("projector_after_batch");
+	*since_us = clock_monotonic_us();
 	return ERR_OK;
 }
 
@@ -453,9 +447,30 @@ static err_code apply(struct projector *projector, const struct log_batch *batch
 	if (code != ERR_OK)
 		return code;
 	projector->position = batch->last;
+	projector->is_settled = false;
 	FAULT_POINT("projector_after_cursor");
 	end_step(projector, STEP_POSITION, since_us);
 	return ERR_OK;
+}
+
+/* Nothing moves the position again until there are rows, so a lost one would stay lost. */
+static err_code settle(struct projector *projector, struct err *err)
+{
+	if (projector->is_settled)
+		return ERR_OK;
+	const err_code code = mongo_said(projector, state_settle(projector->mongo, projector->term,
+								 &projector->position, err));
+	projector->is_settled = code == ERR_OK;
+	return code;
+}
+
+static void note_backlog(struct projector *projector, size_t rows)
+{
+	const int64_t full = projector->config->batch_max;
+	const int64_t min = full > BACKLOG_ROWS_MIN ? full : BACKLOG_ROWS_MIN;
+
+	projector->backlog_rows = (int64_t)rows < full ? 0 : projector->backlog_rows + full;
+	atomic_store(&projector->is_behind, projector->backlog_rows >= min);
 }
 
 static int64_t next_wait_ms(struct projector *projector)
@@ -480,10 +495,10 @@ static err_code follow(struct projector *projector, int64_t *ret_wait_ms, struct
 			    &batch, err);
 	if (code != ERR_OK)
 		return code;
-	atomic_store(&projector->is_behind, batch.count == (size_t)projector->config->batch_max);
+	note_backlog(projector, batch.count);
 	if (batch.count == 0) {
 		*ret_wait_ms = next_wait_ms(projector);
-		return ERR_OK;
+		return settle(projector, err);
 	}
 	FAULT_POINT("projector_after_read");
 	end_step(projector, STEP_READ, &since_us);

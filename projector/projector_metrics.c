@@ -16,7 +16,8 @@ static void add_steps(struct projector_metrics *ret, struct metrics *metrics)
 
 	for (int i = 0; i < STEP_COUNT; i++)
 		ret->steps[i] = metrics_add_histogram(metrics, PREFIX "step_seconds", labels[i],
-						      "Duration of each step of a batch.",
+						      "Duration of each step of a batch;"
+						      " bookings are written beside events.",
 						      METRIC_SECONDS, METRIC_SECONDS_COUNT);
 }
 
@@ -114,6 +115,7 @@ void projector_metrics_batch(const struct projector_metrics *metrics, const stru
 void projector_metrics_bookings(const struct projector_metrics *metrics,
 				const struct bookings_result *result)
 {
+	metric_observe(metrics->steps[STEP_BOOKINGS], (double)result->took_us / 1e6);
 	metric_add(metrics->written_bookings, result->written);
 	metric_add(metrics->stale, result->stale);
 }

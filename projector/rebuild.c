@@ -2,8 +2,8 @@
 
 #include "booking_page.h"
 #include "bulk.h"
-#include "state.h"
-#include "write_model.h"
+#include "clock.h"
+#include "log.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -301,11 +301,23 @@ static err_code rewrite_all(const struct rebuild *rebuild, struct rebuild_result
 	return code;
 }
 
+/*
+ * A position at or above a transaction id that is still to come is of another history: PostgreSQL
+ * was restored from a backup, or a standby that lacked the last commits was promoted.
+ */
+bool rebuild_is_needed(const struct read_model_state *state, const struct write_model *model)
+{
+	return state->is_rebuilding || state->shape != DOCUMENTS_SHAPE ||
+	       strcmp(state->ledger_id, model->ledger_id) != 0 || state->position.xid > model->xmin;
+}
+
 err_code rebuild_run(const struct rebuild *rebuild, struct rebuild_result *ret, struct err *err)
 {
 	struct write_model model;
 	struct rebuild_result result = { 0 };
+	const int64_t start_ms = clock_monotonic_ms();
 
+	log_info("rebuild_begun");
 	err_code code = state_begin_rebuild(rebuild->mongo, rebuild->term, err);
 	if (code != ERR_OK)
 		return code;
@@ -321,7 +333,11 @@ err_code rebuild_run(const struct rebuild *rebuild, struct rebuild_result *ret, 
 	result.position = (struct log_position){ .xid = model.xmin, .seq = 0 };
 	code = state_end_rebuild(rebuild->mongo, rebuild->term, model.ledger_id, &result.position,
 				 err);
-	if (code == ERR_OK)
-		*ret = result;
-	return code;
+	if (code != ERR_OK)
+		return code;
+	log_info("rebuild_done", LOG_INT("blocks", result.blocks), LOG_INT("events", result.events),
+		 LOG_INT("bookings", result.bookings), LOG_INT("deleted", result.deleted),
+		 LOG_INT("ms", clock_monotonic_ms() - start_ms));
+	*ret = result;
+	return ERR_OK;
 }

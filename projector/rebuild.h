@@ -14,6 +14,8 @@
 
 #include "changes.h"
 #include "maps.h"
+#include "state.h"
+#include "write_model.h"
 
 struct rebuild {
 	struct pg *pg;
@@ -32,6 +34,8 @@ struct rebuild_result {
 	int64_t deleted;
 };
 
+/* Whether the read model is of another history or shape, or half rebuilt. */
+bool rebuild_is_needed(const struct read_model_state *state, const struct write_model *model);
 /* ERR_UNAVAILABLE also when stopped. */
 err_code rebuild_run(const struct rebuild *rebuild, struct rebuild_result *ret,
                      struct err *err) _must_check_;

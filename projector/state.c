@@ -170,3 +170,15 @@ err_code state_move(struct mongo *mongo, int64_t term, const struct log_position
 
 	return set(states, term, fields, err);
 }
+
+err_code state_settle(struct mongo *mongo, int64_t term, const struct log_position *position,
+		      struct err *err)
+{
+	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
+	mongo_client_take(mongo, &client);
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *states =
+		durable_collection(&client, DOCUMENTS_STATE);
+	_cleanup_(bson_destroyp) bson_t *fields = position_fields(position);
+
+	return set(states, term, fields, err);
+}

@@ -37,6 +37,12 @@ err_code state_begin_rebuild(struct mongo *mongo, int64_t term, struct err *err)
 err_code state_end_rebuild(struct mongo *mongo, int64_t term, const char *ledger_id,
                            const struct log_position *position, struct err *err) _must_check_;
 
-/* Not waited for on disk: a position lost makes rows be read again, which changes nothing. */
+/*
+ * Not waited for on disk: a position lost makes rows be read again, which changes nothing. The last
+ * one of many is settled, for MongoDB alone does not say that it lost one.
+ */
 err_code state_move(struct mongo *mongo, int64_t term, const struct log_position *position,
                     struct err *err) _must_check_;
+/* The same, on disk. */
+err_code state_settle(struct mongo *mongo, int64_t term, const struct log_position *position,
+                      struct err *err) _must_check_;

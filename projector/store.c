@@ -2,6 +2,7 @@
 
 #include "bulk.h"
 #include "documents.h"
+#include "durable.h"
 #include "recent.h"
 
 #include <assert.h>
@@ -22,6 +23,8 @@ struct store {
 	struct recent *blocks; /* by block id: struct block_state */
 	struct recent *events; /* by event id: struct map_sums    */
 	bool is_unsure;        /* earlier writes of this batch may have happened already */
+	bool has_life;
+	struct durable_life life; /* in which all was written that is not on disk */
 };
 
 /* One bulk of blocks of a fold, and what is planned for each. */
@@ -58,6 +61,7 @@ void store_forget(struct store *store)
 	recent_clear(store->blocks);
 	recent_clear(store->events);
 	store->is_unsure = true;
+	store->has_life = false;
 }
 
 void store_result_init(struct store_result *result, const struct fold *fold)
@@ -383,6 +387,16 @@ static err_code swap_blocks(struct store *store, struct swap *swap, struct store
 	return err_set(err, ERR_UNAVAILABLE, "blocks keep changing: another projector writes");
 }
 
+/* Before anything is read that a later write relies on. */
+static err_code know_life(struct store *store, struct err *err)
+{
+	if (store->has_life)
+		return ERR_OK;
+	const err_code code = durable_life(store->mongo, &store->life, err);
+	store->has_life = code == ERR_OK;
+	return code;
+}
+
 static err_code done(struct store *store, err_code code)
 {
 	if (code != ERR_OK)
@@ -393,7 +407,7 @@ static err_code done(struct store *store, err_code code)
 err_code store_write_blocks(struct store *store, const struct fold *fold,
 			    struct store_result *result, struct err *err)
 {
-	err_code code = ERR_OK;
+	err_code code = know_life(store, err);
 
 	for (size_t i = 0; i < fold->block_count && code == ERR_OK; i += BULK_BLOCKS_MAX) {
 		const size_t left = fold->block_count - i;
@@ -406,6 +420,25 @@ err_code store_write_blocks(struct store *store, const struct fold *fold,
 }
 
 /* ---- Events ---- */
+
+static bool is_same_life(const struct durable_life *a, const struct durable_life *b)
+{
+	return bson_oid_equal(&a->process, &b->process) &&
+	       bson_oid_equal(&a->election, &b->election);
+}
+
+/* All of the batch reached one server, in one life: the events on its disk, so the blocks too. */
+static err_code check_life(struct store *store, struct err *err)
+{
+	struct durable_life now;
+
+	const err_code code = durable_life(store->mongo, &now, err);
+	if (code != ERR_OK)
+		return code;
+	return is_same_life(&now, &store->life)
+		       ? ERR_OK
+		       : err_set(err, ERR_UNAVAILABLE, "MongoDB began anew in the middle");
+}
 
 /* What this batch's moves made the event's map grow by, and whether all of its seats moved. */
 static struct map_sums growth_of(const struct fold *fold, const struct event_change *event,
@@ -450,7 +483,7 @@ err_code store_write_events(struct store *store, const struct fold *fold,
 	bulk_open(&bulk, store->mongo, DOCUMENTS_EVENTS);
 
 	/* Also of events whose blocks did not change now: a crash may have come between. */
-	err_code code = ERR_OK;
+	err_code code = know_life(store, err);
 	for (size_t i = 0; i < fold->event_count && code == ERR_OK; i++) {
 		struct event_move *const move = &result->events[i];
 		const char *const event_id = fold->events[i].event_id;
@@ -470,6 +503,8 @@ err_code store_write_events(struct store *store, const struct fold *fold,
 	struct bulk_result written = { 0 };
 	if (code == ERR_OK)
 		code = bulk_run(&bulk, "write events", &written, err);
+	if (code == ERR_OK && bulk.count > 0)
+		code = check_life(store, err);
 	result->events_written += written.matched;
 	if (code == ERR_OK)
 		store->is_unsure = false;

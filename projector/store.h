@@ -2,7 +2,8 @@
  * store - writes a fold's maps and events into MongoDB; no document ever goes back.
  *
  * The steps of a batch run in this order: blocks, events, which makes both durable, and (state.h)
- * the position last; bookings (bookings.h) beside the first two. Each may be run again after a
+ * the position last; bookings (bookings.h) beside the events. A server that began anew between
+ * blocks and events is no success (durable.h). Each may be run again after a
  * crash or an unknown result: what is newer stays, what is missing is completed. Blocks change by
  * compare-and-swap on their version; what the projector remembers of a block only spares reading
  * it, and is dropped whenever MongoDB turns out to know better.

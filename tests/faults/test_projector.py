@@ -8,7 +8,7 @@ from support.live import EventSource
 from support.wait import wait_for
 
 POINTS = ["after_read", "after_fold", "after_blocks", "after_bookings", "after_events",
-          "after_cursor"]
+          "after_batch", "after_cursor"]
 TAKEN_OVER_S = 15
 ENDED_S = 30
 LAPSE_MS = 3000  # long enough to be extended on a busy machine

@@ -43,6 +43,7 @@ void checker_begin(void)
 		};
 	}
 	checker.reader = log_reader_new(checker.rules);
+	documents_begin();
 }
 
 void checker_end(void)
@@ -365,4 +366,5 @@ void checker_at_rest(void)
 	if (!world.is_mixed)
 		check_log_order();
 	documents_at_rest();
+	documents_last();
 }

@@ -13,6 +13,8 @@
 
 #include "postgres.h"
 
+#include <bson/bson.h>
+
 void checker_begin(void);
 void checker_end(void);
 /* A transaction is about to be seen by others. */
@@ -31,5 +33,13 @@ const char *checker_awaits(void);
 void checker_at_rest(void);
 
 /* checker_documents.c */
+void documents_begin(void);
+/* MongoDB lost writes: until the log is read up to here again, maps may be behind. */
+void documents_lost(void);
+/* Of a booking that was written from the log: whoever reads it finds its seats in the map. filter
+ * is NULL for an insert. */
+void documents_written(const char *collection, const bson_t *filter, const bson_t *doc);
 const char *documents_await(void);
 void documents_at_rest(void);
+/* Nothing of it is lost when MongoDB crashes now. */
+void documents_last(void);

@@ -14,7 +14,20 @@ static const char *const statuses[] = { "available", "held", "booked", "blocked"
 
 /* ---- Whether they are as far as the log ---- */
 
-const char *documents_await(void)
+/* Of the first so many rows of the log all maps may be behind. */
+static int lost_rows;
+
+void documents_begin(void)
+{
+	lost_rows = 0;
+}
+
+void documents_lost(void)
+{
+	lost_rows = tables.log_count;
+}
+
+static const char *await_rows(int count)
 {
 	const bson_t *const state = mongo_memory_find("projector_state", "booking_log");
 	if (!state || !bson_text(state, "xid") || bson_number(state, "rebuilding"))
@@ -22,10 +35,46 @@ const char *documents_await(void)
 
 	const uint64_t xid = strtoull(bson_text(state, "xid"), NULL, 10);
 	const int64_t seq = strtoll(bson_text(state, "seq"), NULL, 10);
-	for (int i = 0; i < tables.log_count; i++)
+	for (int i = 0; i < count; i++)
 		if (table_log[i].xid > xid || (table_log[i].xid == xid && table_log[i].seq > seq))
 			return "the log was not read to its end";
 	return NULL;
+}
+
+const char *documents_await(void)
+{
+	return await_rows(tables.log_count);
+}
+
+/* ---- Whether a booking's map was first ---- */
+
+static void expect_seats(const struct log_entry *entry)
+{
+	struct column seat = column_of(entry->changed);
+	struct column version = column_of(entry->versions);
+	char id[16];
+
+	(void)snprintf(id, sizeof(id), "e%d/0000", entry->booking.event);
+	const bson_t *const block = mongo_memory_find("seat_maps", id);
+	while (column_next(&seat) && column_next(&version)) {
+		char path[32];
+		(void)snprintf(path, sizeof(path), "seats.%d.version", number_of(seat.text));
+		if (!block || bson_number(block, path) < column_int(&version))
+			violate("booking %d can be read before seat %s of its map", entry->number,
+				seat.text);
+	}
+}
+
+/* What is written anew from PostgreSQL sets no version, and may be ahead. */
+void documents_written(const char *collection, const bson_t *filter, const bson_t *doc)
+{
+	if (!doc || strcmp(collection, "bookings") != 0 || await_rows(lost_rows))
+		return;
+	const int number = number_of(bson_text(filter ? filter : doc, "_id"));
+	const int64_t version = bson_number(doc, filter ? "$set.version" : "version");
+	for (int i = 0; i < tables.log_count; i++)
+		if (table_log[i].number == number && table_log[i].booking.version <= version)
+			expect_seats(&table_log[i]);
 }
 
 /* ---- Whether they say the same ---- */
@@ -152,4 +201,13 @@ void documents_at_rest(void)
 	if (mongo_memory_count("events") != WORLD_EVENTS ||
 	    mongo_memory_count("seat_maps") != WORLD_EVENTS)
 		violate("documents of events that are not there");
+}
+
+void documents_last(void)
+{
+	mongo_memory_crash(true);
+	const char *const lost = documents_await();
+	if (lost)
+		violate("after a crash of MongoDB %s", lost);
+	documents_at_rest();
 }

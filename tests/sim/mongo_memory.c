@@ -3,8 +3,10 @@
 #include "actors.h"
 #include "bson_match.h"
 #include "bulk.h"
+#include "checker.h"
 #include "documents.h"
 #include "durable.h"
+#include "mongo_journal.h"
 #include "scheduler.h"
 #include "world.h"
 
@@ -21,6 +23,7 @@ static const char *const names[COLLECTIONS] = { DOCUMENTS_EVENTS, DOCUMENTS_SEAT
 
 struct _mongoc_collection_t {
 	const char *name;
+	struct _mongoc_collection_t *of; /* NULL: itself; else for hasty writes to it */
 	bson_t *documents[DOCUMENTS_MAX];
 	int count;
 };
@@ -53,6 +56,8 @@ struct mongo {
 };
 
 static struct _mongoc_collection_t collections[COLLECTIONS];
+static struct _mongoc_collection_t hasty[COLLECTIONS]; /* the same, for hasty writes */
+static int64_t life;
 static struct mongo mongo;
 
 static struct _mongoc_collection_t *collection_of(const char *name)
@@ -64,14 +69,29 @@ static struct _mongoc_collection_t *collection_of(const char *name)
 	return NULL;
 }
 
+static struct _mongoc_collection_t *hasty_of(const char *name)
+{
+	return &hasty[collection_of(name) - collections];
+}
+
+static struct _mongoc_collection_t *documents_of(struct _mongoc_collection_t *collection)
+{
+	return collection->of ? collection->of : collection;
+}
+
 void mongo_memory_begin(void)
 {
-	for (int i = 0; i < COLLECTIONS; i++)
+	life = 1;
+	mongo_journal_begin();
+	for (int i = 0; i < COLLECTIONS; i++) {
 		collections[i] = (struct _mongoc_collection_t){ .name = names[i] };
+		hasty[i] = (struct _mongoc_collection_t){ .name = names[i], .of = &collections[i] };
+	}
 }
 
 void mongo_memory_end(void)
 {
+	mongo_journal_end();
 	for (int i = 0; i < COLLECTIONS; i++)
 		for (int k = 0; k < collections[i].count; k++)
 			bson_destroy(collections[i].documents[k]);
@@ -123,6 +143,8 @@ static void check_goes_on(const char *name, const bson_t *filter, const bson_t *
 
 static void put(struct _mongoc_collection_t *collection, int i, const bson_t *filter, bson_t *doc)
 {
+	mongo_journal_note(collection->name, bson_text(doc, "_id"),
+			   i < collection->count ? collection->documents[i] : NULL);
 	if (i < collection->count) {
 		check_goes_on(collection->name, filter, collection->documents[i], doc);
 		bson_destroy(collection->documents[i]);
@@ -142,13 +164,20 @@ static int find_match(const struct _mongoc_collection_t *collection, const bson_
 	return i;
 }
 
+static void take_out(struct _mongoc_collection_t *collection, int i)
+{
+	bson_destroy(collection->documents[i]);
+	collection->documents[i] = collection->documents[--collection->count];
+}
+
 static void delete_all(struct _mongoc_collection_t *collection, const bson_t *filter,
 		       struct bulk_result *ret)
 {
 	for (int i = find_match(collection, filter); i < collection->count;
 	     i = find_match(collection, filter)) {
-		bson_destroy(collection->documents[i]);
-		collection->documents[i] = collection->documents[--collection->count];
+		mongo_journal_note(collection->name, bson_text(collection->documents[i], "_id"),
+				   collection->documents[i]);
+		take_out(collection, i);
 		ret->deleted++;
 	}
 }
@@ -182,6 +211,43 @@ static void write_one(struct _mongoc_collection_t *collection, const struct oper
 	ret->inserted++;
 }
 
+/* ---- A crash ---- */
+
+static int index_of(const struct _mongoc_collection_t *collection, const char *id)
+{
+	int i = 0;
+
+	while (i < collection->count && strcmp(bson_text(collection->documents[i], "_id"), id) != 0)
+		i++;
+	return i;
+}
+
+static void undo_last(void)
+{
+	const struct undo undo = mongo_journal_pop();
+	struct _mongoc_collection_t *const collection = collection_of(undo.collection);
+	const int i = index_of(collection, undo.id);
+
+	if (i < collection->count)
+		take_out(collection, i);
+	if (undo.before)
+		collection->documents[collection->count++] = undo.before;
+}
+
+void mongo_memory_crash(bool all)
+{
+	const int lost = mongo_journal_lose(all);
+
+	trace("MongoDB crashes, and loses %d writes", lost);
+	for (int i = 0; i < lost; i++)
+		undo_last();
+	if (lost > 0) {
+		world_count(mongo_lost);
+		documents_lost();
+	}
+	life++;
+}
+
 /* ---- projector/bulk.h ---- */
 
 void bulk_open(struct bulk *bulk, struct mongo *server, const char *collection)
@@ -194,7 +260,8 @@ void bulk_open(struct bulk *bulk, struct mongo *server, const char *collection)
 
 void bulk_open_hasty(struct bulk *bulk, struct mongo *server, const char *collection)
 {
-	bulk_open(bulk, server, collection); /* What is acknowledged is not lost here. */
+	bulk_open(bulk, server, collection);
+	bulk->collection = hasty_of(collection);
 }
 
 void bulk_done(struct bulk *bulk)
@@ -253,11 +320,29 @@ static err_code reach(struct err *err)
 {
 	nemesis_strike(4 * world.strikes);
 	scheduler_yield();
+	if (!scheduler_is_dying() && mongo_journal_is_open() && fails(8 * world.mongo_faults))
+		mongo_memory_crash(
+			false); /* The client connects anew, and sends to the next one. */
 	if (!scheduler_is_dying() && !world.mongo_down && !fails(world.mongo_faults))
 		return ERR_OK;
 	if (!scheduler_is_dying())
 		world_count(mongo_failures);
 	return err_set(err, ERR_UNAVAILABLE, "MongoDB is away");
+}
+
+/* The writes since `begun` are acknowledged, and are on disk if that was asked for. */
+static err_code acknowledge(const struct _mongoc_collection_t *collection, int64_t begun,
+			    struct err *err)
+{
+	const int64_t last = mongo_journal_last();
+	const err_code code = reach(err);
+	if (code != ERR_OK)
+		return code;
+	if (life != begun)
+		return err_set(err, ERR_UNAVAILABLE, "MongoDB crashed");
+	if (!collection->of)
+		mongo_journal_flush(last);
+	return ERR_OK;
 }
 
 static void count_stale(const struct bulk *bulk, const struct bulk_result *result)
@@ -274,6 +359,7 @@ static void count_stale(const struct bulk *bulk, const struct bulk_result *resul
 
 err_code bulk_run(struct bulk *bulk, const char *doing, struct bulk_result *ret, struct err *err)
 {
+	int64_t begun = life;
 	*ret = (struct bulk_result){ 0 };
 	if (bulk->count == 0)
 		return ERR_OK;
@@ -284,13 +370,16 @@ err_code bulk_run(struct bulk *bulk, const char *doing, struct bulk_result *ret,
 			const err_code code = reach(err);
 			if (code != ERR_OK)
 				return code;
+			begun = i == 0 ? life : begun;
 		}
-		write_one(bulk->collection, &bulk->operations->items[i], ret);
+		const struct operation *const item = &bulk->operations->items[i];
+		write_one(documents_of(bulk->collection), item, ret);
+		documents_written(bulk->collection->name, item->filter, item->doc);
 	}
 	trace("%s: %d written, %ld matched, %ld inserted", doing, bulk->operations->count,
 	      (long)ret->matched, (long)ret->inserted);
 	count_stale(bulk, ret);
-	return reach(err);
+	return acknowledge(bulk->collection, begun, err);
 }
 
 /* A transaction: nobody comes between, and a failure leaves nothing, or everything. */
@@ -312,7 +401,7 @@ err_code bulk_run_guarded(struct bulk *bulk, const char *collection, const bson_
 	for (int i = 0; i < bulk->operations->count; i++)
 		write_one(bulk->collection, &bulk->operations->items[i], ret);
 	trace("%s: %d written", doing, bulk->operations->count);
-	return reach(err);
+	return acknowledge(bulk->collection, life, err);
 }
 
 /* ---- lib/mongo.h and libmongoc ---- */
@@ -353,7 +442,17 @@ mongoc_collection_t *durable_collection(const struct mongo_client *client, const
 
 mongoc_collection_t *hasty_collection(const struct mongo_client *client, const char *name)
 {
-	return mongo_collection(client, name);
+	(void)client;
+	return hasty_of(name);
+}
+
+err_code durable_life(struct mongo *server, struct durable_life *ret, struct err *err)
+{
+	(void)server;
+	*ret = (struct durable_life){ 0 };
+	const err_code code = reach(err);
+	memcpy(ret->process.bytes, &life, sizeof(life));
+	return code;
 }
 
 err_code mongo_ping(struct mongo *server, struct err *err)
@@ -438,13 +537,14 @@ bool mongoc_collection_update_one(mongoc_collection_t *collection, const bson_t 
 	bson_init(reply);
 	if (reach(NULL) != ERR_OK)
 		return false;
-	write_one(collection, &operation, &result);
+	const int64_t begun = life;
+	write_one(documents_of(collection), &operation, &result);
 	if (result.matched == 0)
 		world_count(positions_stale);
 	if (bson_has_field(update, "$set.rebuilding") && bson_number(update, "$set.rebuilding"))
 		world_count(rebuilds);
 	BSON_APPEND_INT64(reply, "matchedCount", result.matched);
-	return reach(NULL) == ERR_OK;
+	return acknowledge(collection, begun, NULL) == ERR_OK;
 }
 
 mongoc_find_and_modify_opts_t *mongoc_find_and_modify_opts_new(void)
@@ -491,5 +591,5 @@ bool mongoc_collection_find_and_modify_with_opts(mongoc_collection_t *collection
 	    bson_apply(i < collection->count ? collection->documents[i] : query, opts->update));
 	BSON_APPEND_DOCUMENT(reply, "value", collection->documents[i]);
 	world_count(terms);
-	return reach(NULL) == ERR_OK;
+	return acknowledge(collection, life, NULL) == ERR_OK;
 }

@@ -14,6 +14,9 @@
 void mongo_memory_begin(void);
 void mongo_memory_end(void);
 
+/* The server is killed and started: of what is not on disk the latest is lost, or all of it. */
+void mongo_memory_crash(bool all);
+
 /* The number of documents of a collection, and one of them. */
 int mongo_memory_count(const char *collection);
 const bson_t *mongo_memory_at(const char *collection, int i);

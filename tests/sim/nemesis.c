@@ -1,5 +1,6 @@
 /* Who breaks things, one after the other, until the buyers have sent all and some time more. */
 #include "actors.h"
+#include "mongo_memory.h"
 #include "postgres.h"
 #include "redis_memory.h"
 #include "scheduler.h"
@@ -54,6 +55,8 @@ static void break_server(void)
 		break;
 	case 3:
 		trace("MongoDB stops");
+		if (one_in(2))
+			mongo_memory_crash(false);
 		world.mongo_down = true;
 		nemesis.mongo_until_us = some_time();
 		break;

@@ -66,6 +66,7 @@
 	X(terms, "projectors' terms")                                                              \
 	X(rebuilds, "rebuilds begun")                                                              \
 	X(mongo_failures, "calls of MongoDB that failed")                                          \
+	X(mongo_lost, "crashes of MongoDB that lost writes")                                       \
 	X(blocks_stale, "blocks that were not what a projector took them for")                     \
 	X(bookings_stale, "bookings written late, and refused")                                    \
 	X(positions_stale, "positions of an earlier term, and refused")                            \
