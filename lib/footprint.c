@@ -92,5 +92,8 @@ void footprint_wait_for_stop(void)
 	if (stop_wait(FOOTPRINT_SETTLE_MS))
 		return;
 	footprint_shrink();
+	if (stop_wait(FOOTPRINT_AGAIN_MS - FOOTPRINT_SETTLE_MS))
+		return;
+	footprint_shrink();
 	(void)stop_wait(-1); /* For ever: it returns only when asked to stop. */
 }

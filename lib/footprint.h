@@ -6,10 +6,12 @@
  */
 #pragma once
 
-#define FOOTPRINT_SETTLE_MS 2000 /* then all connections are made, where servers are there */
+#define FOOTPRINT_SETTLE_MS 2000  /* then all connections are made, where servers are there */
+#define FOOTPRINT_AGAIN_MS  15000 /* then the first work is done too: all events were checked */
 
 /* Code and constants are dropped, and come back from the page cache where they are used, a fault
- * for every 16 pages; so is what the heap has free. Once is enough: what runs stays small. */
+ * for every 16 pages; so is what the heap has free. When the first work is done, what runs stays
+ * small. */
 void footprint_shrink(void);
 
 /*
@@ -20,7 +22,7 @@ void footprint_shrink(void);
 void footprint_shrink_thread(void);
 
 /*
- * For main, instead of stop_wait: waits for a program to settle, gives back what starting needed,
- * and waits until the process is asked to stop.
+ * For main, instead of stop_wait: waits until the process is asked to stop, and gives back
+ * meanwhile what starting needed, and then what the first work needed.
  */
 void footprint_wait_for_stop(void);

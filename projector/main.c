@@ -135,14 +135,17 @@ static int see_through(struct job *jobs, size_t count, struct ops *ops, int64_t 
 		(void)end_jobs(jobs, i);
 		return EXIT_FAILURE;
 	}
-	const int64_t settled_ms = clock_monotonic_ms() + FOOTPRINT_SETTLE_MS;
-	bool is_asked = false, is_settled = false;
+	static const int64_t SHRINK_MS[] = { FOOTPRINT_SETTLE_MS, FOOTPRINT_AGAIN_MS };
+	const int64_t begun_ms = clock_monotonic_ms();
+	size_t shrunk = 0;
+	bool is_asked = false;
 	while (!is_asked && !has_any_ended(jobs, count)) {
 		is_asked = stop_wait(END_CHECK_MS);
-		if (is_settled || clock_monotonic_ms() < settled_ms)
+		if (shrunk == sizeof(SHRINK_MS) / sizeof(SHRINK_MS[0]) ||
+		    clock_monotonic_ms() - begun_ms < SHRINK_MS[shrunk])
 			continue;
 		footprint_shrink();
-		is_settled = true;
+		shrunk++;
 	}
 	if (is_asked) {
 		log_info("draining", LOG_INT("within_ms", drain_ms));
