@@ -1,7 +1,10 @@
 -- migrate:up
 
--- Ids compare by byte. They are ASCII, so the order is the one they had; a locale's comparison costs
--- a booking as much as one of its indexes.
+-- Ids compare by byte: a locale's comparison costs a booking as much as one of its indexes. In a
+-- database made with C.UTF-8, as start-services.sh makes it, this is the order that they had; in one of
+-- another locale it changes.
+-- The change of type rewrites seats and holds an exclusive lock on it meanwhile: lanes retry until it
+-- is done, and nothing is lost.
 -- A domain is checked when a seat's id is written, a constraint whenever the seat changes hands.
 CREATE DOMAIN seat_label AS text COLLATE "C" CHECK (VALUE ~ '^[A-Za-z0-9_.:-]{1,64}$');
 ALTER TABLE events ALTER COLUMN event_id TYPE text COLLATE "C";

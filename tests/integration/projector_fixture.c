@@ -5,6 +5,7 @@
 #include "state.h"
 #include "verify.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -47,8 +48,8 @@ static void run_script(struct pg *pg, const char *sql)
 	cr_assert_eq(PQresultStatus(res), PGRES_COMMAND_OK, "%s", PQresultErrorMessage(res));
 }
 
-/* A migration's way up, or a whole file of its own. */
-static void run_file(struct pg *pg, const char *directory, const char *name)
+/* A migration's way up or down, or a whole file of its own. */
+static void run_file(struct pg *pg, const char *directory, const char *name, bool is_down)
 {
 	char path[1024];
 	_cleanup_free_ char *sql = calloc(1, MIGRATION_BYTES_MAX);
@@ -59,17 +60,50 @@ static void run_file(struct pg *pg, const char *directory, const char *name)
 	cr_assert_gt(fread(sql, 1, MIGRATION_BYTES_MAX - 1, file), 0);
 	(void)fclose(file); /* Was only read. */
 	char *const down = strstr(sql, "-- migrate:down");
+	cr_assert(down || !is_down, "%s", path);
+	if (is_down) {
+		run_script(pg, down);
+		return;
+	}
 	if (down)
 		*down = '\0';
 	run_script(pg, sql);
 }
 
+static int is_sql(const struct dirent *entry)
+{
+	const char *const dot = strrchr(entry->d_name, '.');
+
+	return dot && strcmp(dot, ".sql") == 0;
+}
+
+/* All migrations in their order, by name. */
 static void make_write_model(struct pg *pg)
 {
-	run_file(pg, MIGRATIONS_DIR, "20260101000001_write_model.sql");
-	run_file(pg, MIGRATIONS_DIR, "20260101000002_roles.sql");
-	run_file(pg, MIGRATIONS_DIR, "20260115000001_life_of_a_booking.sql");
-	run_file(pg, TESTS_DIR, "projector_story.sql");
+	struct dirent **entries = NULL;
+	const int count = scandir(MIGRATIONS_DIR, &entries, is_sql, alphasort);
+	cr_assert_gt(count, 0, "%s", MIGRATIONS_DIR);
+
+	for (int i = 0; i < count; i++) {
+		run_file(pg, MIGRATIONS_DIR, entries[i]->d_name, false);
+		free(entries[i]);
+	}
+	free(entries);
+	run_file(pg, TESTS_DIR, "projector_story.sql", false);
+}
+
+void projector_fixture_migrate_anew(struct pg *pg)
+{
+	struct dirent **entries = NULL;
+	const int count = scandir(MIGRATIONS_DIR, &entries, is_sql, alphasort);
+	cr_assert_gt(count, 0, "%s", MIGRATIONS_DIR);
+
+	const char *const newest = entries[count - 1]->d_name;
+	run_file(pg, MIGRATIONS_DIR, newest, true);
+	run_file(pg, MIGRATIONS_DIR, newest, false);
+	for (int i = 0; i < count; i++)
+		free(entries[i]);
+	free(entries);
 }
 
 static struct pg *open_pg(const char *dsn)

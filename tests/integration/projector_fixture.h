@@ -29,6 +29,9 @@ void projector_fixture_close(struct projector_fixture *fixture);
 /* A connection of its own to the write model. */
 struct pg *projector_fixture_pg(const struct projector_fixture *fixture);
 
+/* Takes the newest migration back, and makes it again. */
+void projector_fixture_migrate_anew(struct pg *pg);
+
 /* Runs a statement; answers its first value ("" when there is none) until the next call. */
 const char *projector_fixture_sql(struct pg *pg, const char *sql);
 

@@ -414,3 +414,59 @@ Test(projector, runs_until_stopped_and_sees_a_booking_soon)
 	cr_expect_lt(clock_monotonic_ms() - stop_ms, 10000);
 	projector_close(projector);
 }
+
+/* Turns until it read rows; answers whether that made it behind. */
+static bool is_behind_after_batch(struct projector *projector)
+{
+	for (int64_t wait_ms = 1; wait_ms > 0;)
+		cr_assert_eq(projector_turn(projector, &wait_ms, &err), ERR_OK, "%s", err.text);
+	return projector_is_behind(projector);
+}
+
+Test(projector, is_behind_after_many_full_batches_however_small)
+{
+	fixture.config.batch_max = 100;
+	projector_fixture_event(&fixture, "e", 1100);
+	struct projector *const projector = projector_fixture_start(&fixture);
+	projector_fixture_follow(&fixture, projector);
+
+	projector_fixture_book(&fixture, "e", 0, 1049);
+	for (int i = 1; i <= 9; i++)
+		cr_expect_not(is_behind_after_batch(projector), "after %d batches", i);
+	cr_expect(is_behind_after_batch(projector), "after 1,000 rows");
+	cr_expect_not(is_behind_after_batch(projector), "the last batch is not full");
+	projector_fixture_follow(&fixture, projector);
+	projector_fixture_expect_equal(&fixture);
+	projector_close(projector);
+}
+
+static const char *all_rows(void)
+{
+	return projector_fixture_sql(
+		fixture.pg, "SELECT md5(string_agg(r, '\n' ORDER BY r COLLATE \"C\")) FROM ("
+			    " SELECT to_jsonb(t)::text AS r FROM events AS t UNION ALL"
+			    " SELECT to_jsonb(t)::text FROM seats AS t UNION ALL"
+			    " SELECT to_jsonb(t)::text FROM bookings AS t UNION ALL"
+			    " SELECT to_jsonb(t)::text FROM booking_log AS t) AS rows");
+}
+
+Test(projector, goes_on_after_the_newest_migration_was_taken_back_and_made_again)
+{
+	projector_fixture_event(&fixture, "e", 20);
+	projector_fixture_book(&fixture, "e", 0, 4);
+	struct projector *projector = projector_fixture_start(&fixture);
+	projector_fixture_follow(&fixture, projector);
+	char before[64];
+	(void)snprintf(before, sizeof(before), "%s", all_rows());
+	cr_assert_gt(strlen(before), 0);
+
+	projector_close(projector);
+	projector_fixture_migrate_anew(fixture.pg);
+	cr_expect_str_eq(all_rows(), before);
+
+	projector_fixture_book(&fixture, "e", 5, 9);
+	projector = projector_fixture_start(&fixture);
+	projector_fixture_follow(&fixture, projector);
+	projector_fixture_expect_equal(&fixture);
+	projector_close(projector);
+}
