@@ -29,8 +29,9 @@ struct pg_config {
 	int64_t statement_timeout_ms; /* also bounds lock waits (lock_timeout) and, through    */
 				      /* tcp_user_timeout and keep-alives, a dead peer         */
 	int64_t idle_in_transaction_timeout_ms;
-	/* Every statement finds its rows by keys: it is planned once, for any parameters, and never
-	 * to read a whole table or index, however small that was when it was planned. */
+	/* Every statement finds its rows by keys: it is planned for any parameters, and never to
+	 * read a whole table or index, however small that was when it was planned. A plan is kept
+	 * until the caller discards it: tables grow, and in an empty one any index looks good. */
 	bool by_keys;
 };
 

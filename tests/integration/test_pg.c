@@ -251,6 +251,26 @@ Test(pg, carries_megabytes_both_ways_in_one_pipeline)
 		PQclear(results[i]);
 }
 
+Test(pg, plans_for_keys_only_where_that_is_said)
+{
+	static const char settings[] = "SELECT concat_ws(' ', current_setting('plan_cache_mode'),"
+				       " current_setting('enable_seqscan'),"
+				       " current_setting('enable_bitmapscan'))";
+	const struct pg_config config = { .dsn = getenv("TEST_PG_DSN"),
+					  .application_name = "test_pg",
+					  .connect_timeout_ms = 2000,
+					  .statement_timeout_ms = TIMEOUT_MS,
+					  .idle_in_transaction_timeout_ms = TIMEOUT_MS,
+					  .by_keys = true };
+	struct pg *const keyed = pg_new(&config);
+
+	cr_assert_eq(pg_ensure(keyed, &err), ERR_OK, "%s", err.text);
+	cr_expect_str_eq(fixture_sql(keyed, settings, NULL, NULL, NULL),
+			 "force_generic_plan off off");
+	cr_expect_str_eq(fixture_sql(pg, settings, NULL, NULL, NULL), "auto on on");
+	pg_free(keyed);
+}
+
 Test(pg, says_that_a_failed_transaction_was_not_committed)
 {
 	bool unknown = true;
