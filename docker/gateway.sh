@@ -9,7 +9,7 @@ set -euo pipefail
 readonly TEMPLATES=/etc/seatline/nginx
 readonly LOOKUP_S=2 # between two looks at the names
 export NGINX_DIR=/run/seatline NGINX_USER='' NGINX_PRIORITY='' ACCESS_LOG=/dev/stdout
-export ERROR_LOG=stderr
+export KEPT_DIR=$NGINX_DIR ERROR_LOG=stderr
 export NGINX_MODULES='load_module /usr/lib/nginx/modules/ngx_nchan_module.so;'
 # Only the gateway's port is published; the live port is for the network of the programs.
 export GATEWAY_LISTEN=8080 LIVE_LISTEN=8089
@@ -32,9 +32,10 @@ servers() {
 # Fills in exactly the variables above: nginx has variables of its own.
 render() {
 	# shellcheck disable=SC2016  # envsubst wants the names
-	envsubst '$NGINX_DIR $NGINX_USER $NGINX_PRIORITY $ACCESS_LOG $ERROR_LOG $NGINX_MODULES
-		$GATEWAY_LISTEN $LIVE_LISTEN $WRITE_API_SERVERS $READ_API_SERVERS
-		$READ_API_WAIT_SERVERS $WRITE_API_OPS_SERVERS $READ_API_OPS_SERVERS' \
+	envsubst '$NGINX_DIR $KEPT_DIR $NGINX_USER $NGINX_PRIORITY $NGINX_MODULES
+		$ACCESS_LOG $ERROR_LOG $GATEWAY_LISTEN $LIVE_LISTEN $WRITE_API_SERVERS
+		$READ_API_SERVERS $READ_API_WAIT_SERVERS $WRITE_API_OPS_SERVERS
+		$READ_API_OPS_SERVERS' \
 		<"$TEMPLATES/$1"
 }
 

@@ -22,16 +22,35 @@ upstream_servers() {
 	done
 }
 
+# Where kept answers are in memory. The state may be closed to the gateway's workers.
+nginx_kept_dir() {
+	local sum
+
+	sum=$(cksum <<<"$STATE")
+	printf '/dev/shm/seatline-%d-%s' "$EUID" "${sum%% *}"
+}
+
+# Another user's is none. Without one they are kept in the state, or not at all where workers cannot
+# reach that.
+nginx_make_kept_dir() {
+	nginx_remove_kept_dir
+	mkdir -m 711 -- "$(nginx_kept_dir)" 2>/dev/null || :
+}
+
+nginx_remove_kept_dir() { rm -rf -- "$(nginx_kept_dir)" 2>/dev/null || :; }
+
 # Writes nginx.conf and, beside the one in use, gateway.conf.new.
 nginx_configure() {
 	local NGINX_DIR=$STATE/nginx NGINX_MODULES="load_module $NCHAN_MODULE;" NGINX_USER=
-	local NGINX_PRIORITY=
+	local NGINX_PRIORITY= KEPT_DIR
 	local GATEWAY_LISTEN=$SEATLINE_GATEWAY_HOST:$SEATLINE_GATEWAY_PORT
 	local LIVE_LISTEN=127.0.0.1:$LIVE_PORT
 	local ACCESS_LOG=$STATE/log/nginx-access.log ERROR_LOG=stderr
 	local WRITE_API_SERVERS READ_API_SERVERS READ_API_WAIT_SERVERS
 	local WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS
 
+	KEPT_DIR=$(nginx_kept_dir)
+	[[ -O $KEPT_DIR && ! -L $KEPT_DIR ]] || KEPT_DIR=$NGINX_DIR
 	# Started by root, the workers that talk to the outside still are nobody special.
 	if ((EUID == 0)); then
 		NGINX_USER='user www-data;'
@@ -47,7 +66,8 @@ nginx_configure() {
 	mkdir -p -- "$NGINX_DIR"
 	render "$ROOT/nginx/nginx.conf.template" NGINX_DIR NGINX_MODULES NGINX_USER \
 		NGINX_PRIORITY ACCESS_LOG ERROR_LOG >"$NGINX_DIR/nginx.conf"
-	render "$ROOT/nginx/gateway.conf.template" NGINX_DIR GATEWAY_LISTEN LIVE_LISTEN ERROR_LOG \
+	render "$ROOT/nginx/gateway.conf.template" NGINX_DIR KEPT_DIR GATEWAY_LISTEN LIVE_LISTEN \
+		ERROR_LOG \
 		WRITE_API_SERVERS READ_API_SERVERS READ_API_WAIT_SERVERS \
 		WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS \
 		>"$NGINX_DIR/gateway.conf.new"
@@ -65,6 +85,7 @@ nginx_start() {
 	local config=$STATE/nginx/gateway.conf changed=1
 
 	STEP_RESULT=running
+	service_is_running nginx || nginx_make_kept_dir
 	nginx_configure
 	cmp -s -- "$config.new" "$config" && changed=0
 	mv -f -- "$config.new" "$config"
@@ -86,4 +107,7 @@ nginx_start() {
 		http_ok "$GATEWAY_URL/healthz"
 }
 
-nginx_stop() { service_stop nginx TERM; }
+nginx_stop() {
+	service_stop nginx TERM
+	nginx_remove_kept_dir
+}

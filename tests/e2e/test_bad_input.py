@@ -391,9 +391,12 @@ def test_a_chunked_body_is_read_by_the_gateway(stack):
     (b"GET /api/events HTTP/3.0", 505),
     (b"GET /api/events HTTP/1.1 x", 400),
     (b"GET api/events HTTP/1.1", 400),
+    (b"GET /api/events#x HTTP/1.1", 400),
+    (b"GET /api/events?#&q=x HTTP/1.1", 400),
     (b"G\0T /api/events HTTP/1.1", 400),
     (b"GET /api/\0events HTTP/1.1", 400),
-], ids=["too long", "HTTP/3.0", "four words", "no slash", "NUL in the method", "NUL in the path"])
+], ids=["too long", "HTTP/3.0", "four words", "no slash", "fragment of a path",
+        "fragment of a query", "NUL in the method", "NUL in the path"])
 def test_a_bad_request_line_is_refused(stack, no_effect, line, status):
     answer = stack.web.raw(line + b"\r\nHost: x\r\n\r\n", method="GET")
     assert_problem(answer, status)

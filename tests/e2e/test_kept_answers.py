@@ -1,12 +1,18 @@
 """The gateway gives one answer to all who ask for a list, a map or a layout in the same second."""
 
+import os
+import re
 import time
+from email.utils import formatdate
+from pathlib import Path
 
 from support.stack import NOT_KEPT
 from support.wait import wait_for
 
 TRACEPARENTS = ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
                 "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+KEPT_MAX = 448  # answers
+KEPT_BYTES_MAX = KEPT_MAX * (100_000 + 1000)  # and their headers
 
 
 def upstream_count(stack, request_ids):
@@ -53,7 +59,11 @@ def test_who_asks_past_it_is_answered_by_a_program_each_time(stack):
     path = f"/api/events/{event}"
     for n, headers in enumerate((NOT_KEPT, {"Cache-Control": "max-age=0"},
                                  {"Pragma": "no-cache"}, {"Authorization": "Bearer x"},
-                                 {"Traceparent": TRACEPARENTS[0]})):
+                                 {"Traceparent": TRACEPARENTS[0]}, {"If-Match": '"x"'},
+                                 {"If-Modified-Since": formatdate(usegmt=True)},
+                                 {"If-Unmodified-Since": formatdate(0, usegmt=True)},
+                                 {"Range": "bytes=0-3"},
+                                 {"Accept-Encoding": "gzip;q=0.5, identity"})):
         ids = ask(stack, path, f"past-{event}-{n}", 5, headers)
         assert upstream_count(stack, ids) == 5, headers
 
@@ -97,3 +107,98 @@ def test_a_refusal_is_never_kept(stack):
         answer = stack.web.get("/api/events/never-there", {"X-Request-Id": request_id})
         assert answer.status == 404, answer
     assert upstream_count(stack, ids) == 5
+
+
+# --- what is kept ------------------------------------------------------------------------------
+
+def kept_dir(stack):
+    config = (stack.state / "nginx" / "gateway.conf").read_text()
+    return Path(re.search(r'^proxy_cache_path "([^"]+)"', config, re.MULTILINE)[1])
+
+
+def kept_sizes(stack):
+    """Of the files: a size that is asked for too late counts nothing."""
+    sizes = []
+    for directory, _, names in os.walk(kept_dir(stack)):
+        for name in names:
+            try:
+                sizes.append(os.stat(os.path.join(directory, name)).st_size)
+            except FileNotFoundError:
+                pass
+    return sizes
+
+
+def test_a_fragment_is_no_way_to_have_another_answer_kept(stack):
+    stack.create_event(1)
+    for _ in range(3):
+        answer = stack.web.raw(b"GET /api/events?#&q=nosuch HTTP/1.1\r\nHost: x\r\n"
+                               b"Connection: close\r\n\r\n", "GET")
+        assert answer.status == 400
+        assert stack.web.get("/api/events").json()
+
+
+def test_an_encoding_is_answered_as_read_api_answers_it(stack):
+    path = f"/api/events/{stack.create_event(200)}"
+    for asked, encoding in (
+            ("gzip, deflate, br", "gzip"), ("br,x-gzip", "gzip"), ("deflate", None),
+            ("gzip;q=0.5, identity", None), ("gzip;q=0", None), ("gzip;q=1.0", "gzip"),
+            ("*", "gzip"), ("gzip deflate", None), ("", None)):
+        for _ in range(2):
+            answer = stack.web.get(path, {"Accept-Encoding": asked})
+            assert answer.header("Content-Encoding") == encoding, asked
+
+
+def test_different_parameters_do_not_fill_the_memory(stack):
+    path = f"/api/events/{stack.create_event(100)}"
+    before = len(kept_sizes(stack))
+    for n in range(50):
+        assert stack.web.get(f"{path}?x={n}").status == 200
+        assert stack.web.get(f"{path}/layout?x={n}").status == 200
+    assert len(kept_sizes(stack)) <= before, "only lists have parameters"
+    for n in range(2 * KEPT_MAX):
+        assert stack.web.get(f"/api/events?x={n}").status == 200
+        if n % 50 == 0:
+            sizes = kept_sizes(stack)
+            assert len(sizes) <= KEPT_MAX and sum(sizes) <= KEPT_BYTES_MAX
+    assert len(kept_sizes(stack)) > KEPT_MAX // 2, "lists are kept"
+
+
+def test_a_long_answer_is_not_kept(stack):
+    path = f"/api/events/{stack.create_event(2000)}"
+    ids = [f"long-{path.replace('/', '-')}-{n}" for n in range(5)]
+    for request_id in ids:
+        answer = stack.web.get(path, {"X-Request-Id": request_id})
+        assert answer.status == 200 and len(answer.body) >= 100_000
+    assert upstream_count(stack, ids) == 5
+
+
+def test_answers_go_on_where_none_can_be_kept(stack):
+    event, kept = stack.create_event(1), kept_dir(stack)
+    path, away = f"/api/events/{event}", kept.with_name("away")
+    kept.rename(away)
+    try:
+        assert upstream_count(stack, ask(stack, path, f"gone-{event}", 5)) == 5
+    finally:
+        away.rename(kept)
+    mode = kept.parent.stat().st_mode
+    kept.parent.chmod(0)
+    try:
+        assert upstream_count(stack, ask(stack, path, f"closed-{event}", 5)) == 5
+    finally:
+        kept.parent.chmod(mode)
+
+
+def test_answers_go_on_where_what_was_kept_cannot_be_read(stack):
+    event = stack.create_event(1)
+    parts = [kept_dir(stack) / digit for digit in "0123456789abcdef"]
+    owner = kept_dir(stack).stat()
+    for part in parts:
+        part.mkdir(exist_ok=True)
+        part.chmod(0)
+    try:
+        ids = ask(stack, f"/api/events/{event}", f"unread-{event}", 5)
+        assert upstream_count(stack, ids) == 5
+    finally:
+        for part in parts:
+            os.chown(part, owner.st_uid, owner.st_gid)
+            part.chmod(0o700)
