@@ -17,13 +17,13 @@ def run(bench):
     bench.peer.start("write-api")
     stored, decided = seatline.stored(), outcomes(seatline)
     bench.warm(lambda seconds: load.book(seatline.write_port, 64, seconds))
+    many = [lambda: accepted.append(wide(bench)), lambda: nginx(bench, bench.files, "512", 512)]
     bench.in_turn([
         lambda: accepted.append(ours(bench, "64", seatline.write_port, 64)),
-        lambda: accepted.append(wide(bench)),
         lambda: accepted.append(ours(bench, "gateway256", seatline.gateway_port, 256)),
         lambda: peer(bench), lambda: nginx(bench, bench.files, "64", 64),
         lambda: nginx(bench, bench.files_first, "gateway256", 256),
-        lambda: nginx(bench, bench.files, "512", 512)])
+        *bench.unless_quick(many)])
     bench.peer.stop("write-api")
     prove(seatline, sum(accepted), stored, decided)
 

@@ -8,8 +8,8 @@ usage: bench.py --tools BUILD --peer DIRECTORY --work DIRECTORY [--junit FILE]
   --work      for scratch and results.json
   --junit     also write there which groups went through
   --seconds   of one load
-  --quick     one round of a second and some hundred bookings: whether each group has its figures;
-              what the figures are says nothing then
+  --quick     one round of a second and some hundred bookings, and not all of it: whether each
+              group measures; what the figures are says nothing then
 What is measured is SEATLINE_BUILD_DIR's; SEATLINE_STATE_DIR, _PORT_BASE and _GATEWAY_PORT say where
 it runs.
 Groups: accept read visible live drain project burst starts memory growth; all of them by default.
@@ -165,6 +165,10 @@ class Bench:
     def settle(self):
         if not self.quick:
             self.seatline.settle()
+
+    def unless_quick(self, measurements):
+        """What is measured as others are, and need not be tried, too."""
+        return [] if self.quick else measurements
 
     def rotated(self, items):
         """Each round begins with another one."""

@@ -12,7 +12,7 @@ the environment. Stdout is one JSON object of lists, N values each:
                                     started when it has ended, to a booking's outcome read by HTTP
   cpu.starts.WHAT.PROCESS           processor time in µs: of a program until it is ready, of each
                                     process until all is ready; script: start-services.sh
-With --brief neither services_reset nor worker_back, and of the programs only the worker.
+With --brief only services_reset, and of the programs only the worker.
 With --idle, of each program some seconds after its start, in MB:
   idle_NAME, anonymous_NAME         resident; and without the pages of files, which all share
 """
@@ -146,10 +146,11 @@ class Launched:
 
 
 def measure_services(system, add, brief):
-    """Ends with everything running, on new data unless it is brief."""
-    system.services("up")
+    """Ends with everything running, on new data."""
     ways = (("services_stopped", "stop"), ("services_reset", "reset"))
-    for what, command in ways[:1] if brief else ways:
+    if not brief:
+        system.services("up")
+    for what, command in ways[1:] if brief else ways:
         system.services(command)
         before = script_s()
         add(what, system.services("up"))
