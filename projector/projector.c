@@ -453,7 +453,8 @@ static err_code apply(struct projector *projector, const struct log_batch *batch
 	return ERR_OK;
 }
 
-/* Nothing moves the position again until there are rows, so a lost one would stay lost. */
+/* Nothing moves the position again until there are rows, so a lost one would stay lost. Under load
+ * the next one comes sooner than what is waited for. */
 static err_code settle(struct projector *projector, struct err *err)
 {
 	if (projector->is_settled)
@@ -498,7 +499,7 @@ static err_code follow(struct projector *projector, int64_t *ret_wait_ms, struct
 	note_backlog(projector, batch.count);
 	if (batch.count == 0) {
 		*ret_wait_ms = next_wait_ms(projector);
-		return settle(projector, err);
+		return *ret_wait_ms < projector->config->poll_ms ? ERR_OK : settle(projector, err);
 	}
 	FAULT_POINT("projector_after_read");
 	end_step(projector, STEP_READ, &since_us);
