@@ -5,7 +5,7 @@ import time
 from seatline import PROGRAMS, resident_kb
 
 MB = 1024
-SETTLE_S = 4  # FOOTPRINT_SETTLE_MS, and as much again
+SETTLE_S = 17  # FOOTPRINT_AGAIN_MS, and two seconds
 
 
 class Memory:
