@@ -114,8 +114,9 @@ static void *race_for_seats(void *ctx)
 		desk_reset(at);
 		(void)desk_book(at, 1000 * (racer->number + 1) + i, racer->number ? "b" : "a",
 				seats);
-		if (!settle_once(racer, i))
-			return NULL;
+		await(racer);
+		if (racer->complaint || !settle_once(racer, i))
+			continue; /* Who has failed still comes to the line: the other waits. */
 		racer->won += at->outcomes[0].verdict == VERDICT_CONFIRMED;
 	}
 	return NULL;
