@@ -186,19 +186,3 @@ def test_answers_go_on_where_none_can_be_kept(stack):
         assert upstream_count(stack, ask(stack, path, f"closed-{event}", 5)) == 5
     finally:
         kept.parent.chmod(mode)
-
-
-def test_answers_go_on_where_what_was_kept_cannot_be_read(stack):
-    event = stack.create_event(1)
-    parts = [kept_dir(stack) / digit for digit in "0123456789abcdef"]
-    owner = kept_dir(stack).stat()
-    for part in parts:
-        part.mkdir(exist_ok=True)
-        part.chmod(0)
-    try:
-        ids = ask(stack, f"/api/events/{event}", f"unread-{event}", 5)
-        assert upstream_count(stack, ids) == 5
-    finally:
-        for part in parts:
-            os.chown(part, owner.st_uid, owner.st_gid)
-            part.chmod(0o700)
