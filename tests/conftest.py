@@ -14,8 +14,14 @@ def pytest_addoption(parser):
 
 
 @pytest.fixture(scope="session")
-def whole_stack(request):
-    stack = Stack()
+def stack_settings():
+    """Of start-services.sh; a suite whose stack has others says so in its conftest.py."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def whole_stack(request, stack_settings):
+    stack = Stack(settings=stack_settings)
     opened = False
     try:
         stack.open()

@@ -5,9 +5,9 @@
 #
 # usage: tests/run.sh [all]                     every suite but images
 #        tests/run.sh SUITE [ARGUMENT...]       style, build, unit, sim, checker, model, fuzz,
-#                                               sanitized, integration, mutants, e2e, memory,
-#                                               threads, faults, browser, bench or
-#                                               images
+#                                               sanitized, integration, mutants, e2e, access,
+#                                               secure, memory, threads, faults, browser, bench
+#                                               or images
 # ARGUMENTs go to `meson test` or pytest: tests/run.sh e2e -k two_people
 #
 # faults by its name runs the campaigns at full length, for half an hour: their figures are in
@@ -35,7 +35,7 @@ readonly top work logs results venv
 readonly FAILURE_LINES_MAX=40
 # Of all suites, those that run side by side, and then those that count on an undisturbed machine.
 readonly SUITES_BESIDE=(sanitized memory threads)
-readonly SUITES_FIRST=(integration mutants unit sim model fuzz checker e2e)
+readonly SUITES_FIRST=(integration mutants unit sim model fuzz checker e2e access secure)
 readonly SUITES_ALONE=(faults browser bench)
 
 # shellcheck source=tests/lib/process.sh
@@ -135,7 +135,8 @@ main() {
 	case $suite in
 	lane) [ -n "${TESTS_LANE:-}" ] || exit 64 ;;
 	all | style | build | unit | sim | checker | model | fuzz | sanitized) ;;
-	integration | mutants | e2e | memory | threads | faults | browser | bench | images) ;;
+	integration | mutants | e2e | access | secure) ;;
+	memory | threads | faults | browser | bench | images) ;;
 	-h | --help) usage && exit 0 ;;
 	*) usage >&2 && exit 64 ;;
 	esac

@@ -170,6 +170,16 @@ suite_e2e() {
 	pytest_tests e2e "$@"
 }
 
+# Who may do what: with accounts, roles and administration. A stack of its own.
+suite_access() {
+	pytest_tests access "$@"
+}
+
+# What only a start with SECURE=1 or PRODUCTION=true has. Stacks of its own.
+suite_secure() {
+	pytest_tests secure "$@"
+}
+
 # The campaigns in their short form: what every run has time for.
 suite_faults() {
 	faults "$FAULTS_S_MAX" "$@"

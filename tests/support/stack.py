@@ -47,8 +47,9 @@ NOT_KEPT = {"Cache-Control": "no-cache"}
 LOAD_THREADS = 32
 
 TTL_MS = 120_000  # of a hold, where the event says nothing else
-RULES = ("hold_ttl_ms", "hold_extensions_max", "seats_per_user_max", "sales_open_at",
-         "sales_close_at", "cancelled_at")  # columns of an event that decisions look at
+# Columns of an event that decisions look at.
+RULES = ("hold_ttl_ms", "hold_extensions_max", "seats_per_user_max", "holds_per_user_max",
+         "sales_open_at", "sales_close_at", "cancelled_at")
 
 _numbers = itertools.count(1)
 
@@ -65,9 +66,10 @@ def read_pairs(path):
 
 class Stack:
     """SEATLINE_STATE_DIR, _PORT_BASE, _GATEWAY_PORT and _BUILD_DIR say where, when they are set.
-    prefix: a command that takes start-services.sh as its arguments."""
+    prefix: a command that takes start-services.sh as its arguments; settings: of it, as it reads
+    them from the environment."""
 
-    def __init__(self, state=None, base=None, gateway_port=None, prefix=()):
+    def __init__(self, state=None, base=None, gateway_port=None, prefix=(), settings=None):
         given = os.environ.get
         state = (state or given("SEATLINE_STATE_DIR")
                  or tempfile.mkdtemp(prefix="seatline-test-"))
@@ -88,6 +90,7 @@ class Stack:
             "KAFKA_PROXY_PORTS": " ".join(str(self.base + port) for port in KAFKA_PROXIES),
             **{f"{program.upper().replace('-', '_')}_INSTANCES": str(count)
                for program, count in INSTANCES.items()},
+            **(settings or {}),
         }
         self.kafka_brokers = f"127.0.0.1:{self.base + 92}"
         self.web = Client(self.gateway_port)

@@ -28,10 +28,11 @@ class Answer:
 
 
 class Client:
-    """One keep-alive connection per thread."""
+    """One keep-alive connection per thread. headers: sent with every request, unless raw."""
 
-    def __init__(self, port, host="127.0.0.1"):
+    def __init__(self, port, host="127.0.0.1", headers=None):
         self.host, self.port = host, port
+        self.headers = headers or {}
         self._local = threading.local()
 
     def _connection(self):
@@ -50,7 +51,8 @@ class Client:
             headers = {"Content-Type": "application/json", **(headers or {})}
         connection = self._connection()
         try:
-            connection.request(method, path, body=body, headers=headers or {})
+            connection.request(method, path, body=body,
+                               headers={**self.headers, **(headers or {})})
             response = connection.getresponse()
             answer = Answer(response.status, response.headers, response.read())
         except BaseException:

@@ -1,0 +1,40 @@
+"""One stack for the suite, with accounts (AUTH_MODE=jwt) and without limits of requests.
+
+`stack` and `web` are nobody; `alice`, `bob` and `admin` are the stack as they see it:
+`alice.hold(event, ["S1"])`, `admin.web.post("/api/events", {...})`, `bob.booking(id)`.
+stack.create_event() writes to PostgreSQL and needs nobody; support.people.post_event(admin) asks.
+The suite is run by itself: it has the ports and the directory that others use.
+"""
+
+import pytest
+
+from support.people import mint, person
+
+SETTINGS = {"AUTH_MODE": "jwt", "RATE_BOOKINGS_PER_MIN": "0", "RATE_LISTS_PER_MIN": "0",
+            "RATE_AUTH_PER_MIN": "0"}
+
+
+@pytest.fixture(scope="session")
+def stack_settings():
+    return SETTINGS
+
+
+@pytest.fixture
+def admin(whole_stack):
+    return person(whole_stack, "admin")
+
+
+@pytest.fixture
+def alice(whole_stack):
+    return person(whole_stack)
+
+
+@pytest.fixture
+def bob(whole_stack):
+    return person(whole_stack)
+
+
+@pytest.fixture
+def token_of(whole_stack):
+    """token_of("u-1", "admin", exp=1): any token, right or wrong; see support.people.mint."""
+    return lambda *arguments, **changes: mint(whole_stack, *arguments, **changes)
