@@ -9,12 +9,13 @@
 #include <string.h>
 
 #define ID_BYTES     16
+#define OWNED_BYTES  12 /* what stands before the owner */
 #define TAGGED_BYTES 14 /* what stands before the tag */
 #define HASH_BYTES   32 /* BLAKE2b-256; only its first bits are used */
 
 #define MS_BITS        48
-#define FILL_BITS      42
-#define FILL_SHIFT     16
+#define FILL_BITS      26
+#define FILL_SHIFT     32
 #define SLOT_LOW_SHIFT 58
 #define VERSION        UINT64_C(0x8)
 #define VARIANT        UINT64_C(0x2)
@@ -84,6 +85,26 @@ static uint64_t tag_of(const struct booking_id_key *key, const unsigned char byt
 	return read_big_endian(hash, 2);
 }
 
+/* The first 16 bits, for two bytes of an id, of a hash over what names it and whose it is. */
+static uint64_t owner_of(const struct booking_id_key *key,
+			 const unsigned char bytes[static ID_BYTES], const char *user_id)
+{
+	static const unsigned char use[] = "owner"; /* and its NUL */
+	unsigned char hash[HASH_BYTES];
+	crypto_generichash_state state;
+
+	int status = crypto_generichash_init(&state, key->bytes, sizeof(key->bytes), sizeof(hash));
+	status |= crypto_generichash_update(&state, use, sizeof(use));
+	status |= crypto_generichash_update(&state, bytes, OWNED_BYTES);
+	status |= crypto_generichash_update(&state, (const unsigned char *)user_id,
+					    strlen(user_id));
+	status |= crypto_generichash_final(&state, hash, sizeof(hash));
+	assert(status == 0);
+	(void)status; /* Only the assertion reads it. */
+
+	return read_big_endian(hash, 2);
+}
+
 static struct booking_id id_from_bytes(const unsigned char bytes[static ID_BYTES])
 {
 	static const char digits[] = "0123456789abcdef";
@@ -119,9 +140,9 @@ static void bytes_from_id(const struct booking_id *id, unsigned char ret[static 
 	assert(*from == '\0');
 }
 
-/* first: the 48 bits in front; fill: the 42 before the tag. More significant bits are dropped. */
+/* first: the 48 bits in front; fill: the 26 before the owner. More significant bits are dropped. */
 static struct booking_id compose(const struct booking_id_key *key, const char *event_id,
-				 uint64_t first, uint64_t fill)
+				 const char *user_id, uint64_t first, uint64_t fill)
 {
 	const uint64_t slot = booking_id_event_slot(event_id);
 	const uint64_t low = VARIANT << 62 | (slot & 0xf) << SLOT_LOW_SHIFT |
@@ -131,6 +152,7 @@ static struct booking_id compose(const struct booking_id_key *key, const char *e
 	write_big_endian(bytes, first, MS_BITS / 8);
 	write_big_endian(bytes + 6, VERSION << 12 | slot >> 4, 2);
 	write_big_endian(bytes + 8, low, 8);
+	write_big_endian(bytes + OWNED_BYTES, owner_of(key, bytes, user_id), 2);
 	write_big_endian(bytes + TAGGED_BYTES, tag_of(key, bytes), 2);
 	return id_from_bytes(bytes);
 }
@@ -151,26 +173,26 @@ static void hash_parts(const struct booking_id_key *key, const char *const *part
 }
 
 struct booking_id booking_id_make(const struct booking_id_key *key, const char *event_id,
-				  int64_t wall_ms)
+				  const char *user_id, int64_t wall_ms)
 {
-	assert(key && event_id);
+	assert(key && event_id && user_id);
 
 	uint64_t fill;
 	random_bytes(&fill, sizeof(fill));
-	return compose(key, event_id, (uint64_t)wall_ms, fill);
+	return compose(key, event_id, user_id, (uint64_t)wall_ms, fill);
 }
 
 struct booking_id booking_id_make_retryable(const struct booking_id_key *key, const char *event_id,
-					    int64_t wall_ms, const char *nonce)
+					    const char *user_id, int64_t wall_ms, const char *nonce)
 {
-	assert(key && event_id && nonce);
+	assert(key && event_id && user_id && nonce);
 
 	char ms[24];
 	(void)snprintf(ms, sizeof(ms), "%" PRId64, wall_ms);
 	const char *const parts[] = { "retry", event_id, ms, nonce };
 	unsigned char hash[HASH_BYTES];
 	hash_parts(key, parts, sizeof(parts) / sizeof(parts[0]), hash);
-	return compose(key, event_id, (uint64_t)wall_ms,
+	return compose(key, event_id, user_id, (uint64_t)wall_ms,
 		       read_big_endian(hash, 8) >> (64 - FILL_BITS));
 }
 
@@ -182,7 +204,7 @@ struct booking_id booking_id_derive(const struct booking_id_key *key, const char
 	const char *const parts[] = { "key", user_id, event_id, idempotency_key };
 	unsigned char hash[HASH_BYTES];
 	hash_parts(key, parts, sizeof(parts) / sizeof(parts[0]), hash);
-	return compose(key, event_id, read_big_endian(hash, MS_BITS / 8),
+	return compose(key, event_id, user_id, read_big_endian(hash, MS_BITS / 8),
 		       read_big_endian(hash + MS_BITS / 8, 8) >> (64 - FILL_BITS));
 }
 
@@ -244,4 +266,14 @@ bool booking_id_was_issued(const struct booking_id_key *key, const struct bookin
 	unsigned char bytes[ID_BYTES];
 	bytes_from_id(id, bytes);
 	return read_big_endian(bytes + TAGGED_BYTES, 2) == tag_of(key, bytes);
+}
+
+bool booking_id_is_of(const struct booking_id_key *key, const struct booking_id *id,
+		      const char *user_id)
+{
+	assert(key && id && user_id);
+
+	unsigned char bytes[ID_BYTES];
+	bytes_from_id(id, bytes);
+	return read_big_endian(bytes + OWNED_BYTES, 2) == owner_of(key, bytes, user_id);
 }

@@ -1,6 +1,6 @@
 /*
- * booking_id - the name of one booking: a UUIDv8 that knows its partition and can be told from one
- * that was never issued.
+ * booking_id - the name of one booking: a UUIDv8 that knows its partition and its owner, and can be
+ * told from one that was never issued.
  *
  * Shape    128 bits, most significant first:
  *            48  Unix ms, or derived bits when made from an idempotency key
@@ -8,7 +8,8 @@
  *            12  slot, high bits      slot = 16-bit hash of the event id
  *             2  variant (0b10)
  *             4  slot, low bits
- *            42  random, or derived
+ *            26  random, or derived
+ *            16  owner: keyed hash of the 96 bits before it and the user id
  *            16  tag: keyed hash of the 112 bits before it
  *          as text: 36 characters, lower case.
  * Errors   ERR_INVALID for text that is no UUIDv8 in canonical form (upper case is accepted, and
@@ -47,14 +48,15 @@ uint16_t booking_id_event_slot(const char *event_id);
 
 /* A fresh id: the clock and random bits. */
 struct booking_id booking_id_make(const struct booking_id_key *key, const char *event_id,
-                                  int64_t wall_ms);
+                                  const char *user_id, int64_t wall_ms);
 
 /*
- * The same (event, wall_ms, nonce) always makes the same id: for a request that the gateway may
- * send twice. nonce is the gateway's request id.
+ * The same (event, user, wall_ms, nonce) always makes the same id: for a request that the gateway
+ * may send twice. nonce is the gateway's request id.
  */
 struct booking_id booking_id_make_retryable(const struct booking_id_key *key, const char *event_id,
-                                            int64_t wall_ms, const char *nonce);
+                                            const char *user_id, int64_t wall_ms,
+                                            const char *nonce);
 
 /* The same (user, event, idempotency key) always makes the same id. */
 struct booking_id booking_id_derive(const struct booking_id_key *key, const char *user_id,
@@ -68,3 +70,7 @@ uint16_t booking_id_slot(const struct booking_id *id);
 /* The partition of the ordered log that every command of this booking goes to. */
 int32_t booking_id_partition(const struct booking_id *id, int32_t partition_count);
 bool booking_id_was_issued(const struct booking_id_key *key, const struct booking_id *id);
+/* Whether it was made for that user. True for one in 65,536 other users: who must know asks the
+ * stored booking. */
+bool booking_id_is_of(const struct booking_id_key *key, const struct booking_id *id,
+                      const char *user_id);

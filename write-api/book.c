@@ -11,9 +11,9 @@ static struct booking_id choose_id(const struct acceptance *acceptance)
 	if (acceptance->key)
 		return booking_id_derive(key, command->user_id, command->event_id, acceptance->key);
 	if (acceptance->gateway_id)
-		return booking_id_make_retryable(key, command->event_id, acceptance->gateway_ms,
-						 acceptance->gateway_id);
-	return booking_id_make(key, command->event_id, command->requested_at_ms);
+		return booking_id_make_retryable(key, command->event_id, command->user_id,
+						 acceptance->gateway_ms, acceptance->gateway_id);
+	return booking_id_make(key, command->event_id, command->user_id, command->requested_at_ms);
 }
 
 static void book(struct write_api *api, const struct http_request *request,

@@ -71,13 +71,14 @@ static void encode(const struct order *order, size_t n, struct backlog *backlog)
 	const int64_t now_ms = clock_wall_ms();
 	struct command command = {
 		.type = COMMAND_BOOK,
-		.booking_id = booking_id_make(&order->key, order->events[event], now_ms),
 		.requested_at_ms = now_ms,
 		.seat_count = 1,
 	};
 
 	(void)snprintf(command.event_id, sizeof(command.event_id), "%s", order->events[event]);
 	(void)snprintf(command.user_id, sizeof(command.user_id), "u%zu", n);
+	command.booking_id =
+		booking_id_make(&order->key, order->events[event], command.user_id, now_ms);
 	(void)snprintf(command.seat_ids[0], sizeof(command.seat_ids[0]), "S%zu", seat);
 	message->at = backlog->arena.len;
 	command_encode(&command, &backlog->arena);

@@ -26,5 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		REQUIRE(partition >= 0 && partition < count);
 	}
 	(void)booking_id_was_issued(&key, &id); /* Only that it can be asked. */
+	(void)booking_id_is_of(&key, &id, "u1");
 	return 0;
 }

@@ -113,7 +113,8 @@ static void send_one(int sender, int i)
 	/* Events of their own spread them over the partitions. */
 	(void)snprintf(command.event_id, sizeof(command.event_id), "event-%d", i % EVENTS);
 	(void)snprintf(nonce, sizeof(nonce), "%d-%d", sender, i);
-	to->id = booking_id_make_retryable(&KEY, command.event_id, 1790000000000, nonce);
+	to->id = booking_id_make_retryable(&KEY, command.event_id, command.user_id, 1790000000000,
+					   nonce);
 	command.booking_id = to->id;
 
 	const int64_t start_ms = clock_monotonic_ms();

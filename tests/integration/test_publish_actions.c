@@ -21,7 +21,7 @@ static struct booking_id booking;
 static void open_fixture(void)
 {
 	publish_fixture_open(&fixture, (struct publish_options){ 0 });
-	booking = booking_id_make(&fixture.api.key, "concert123", clock_wall_ms());
+	booking = booking_id_make(&fixture.api.key, "concert123", "u1", clock_wall_ms());
 }
 
 static void close_fixture(void)
@@ -217,7 +217,7 @@ Test(publish_actions, make_one_key_one_command)
 {
 	char word[FIXTURE_TEXT_BYTES_MAX], header[HEADER_BYTES];
 	const struct booking_id other =
-		booking_id_make(&fixture.api.key, "concert123", clock_wall_ms());
+		booking_id_make(&fixture.api.key, "concert123", "u1", clock_wall_ms());
 
 	make_key(word, header);
 	const struct command_id expected =

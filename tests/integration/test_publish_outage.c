@@ -126,7 +126,7 @@ Test(redis_outage, needs_no_redis_without_a_key)
 
 static struct booking_id make_booking(void)
 {
-	return booking_id_make(&fixture.api.key, "concert123", clock_wall_ms());
+	return booking_id_make(&fixture.api.key, "concert123", "u1", clock_wall_ms());
 }
 
 static struct raw_answer act(const struct booking_id *booking, const char *action,

@@ -27,7 +27,7 @@ TestSuite(read_api_bookings, .init = open_fixture, .fini = close_fixture);
 
 static struct booking_id make_id(void)
 {
-	return booking_id_make(&fixture.api.key, "concert123", MADE_MS);
+	return booking_id_make(&fixture.api.key, "concert123", "u1", MADE_MS);
 }
 
 static void path_of(const struct booking_id *id, char buf[static FIXTURE_HEADER_BYTES_MAX])
@@ -249,7 +249,7 @@ Test(read_api_bookings, ids_never_issued_are_404)
 {
 	const struct booking_id_key other = { .bytes = { 0xee } };
 	struct booking_id id = make_id();
-	const struct booking_id foreign = booking_id_make(&other, "concert123", MADE_MS);
+	const struct booking_id foreign = booking_id_make(&other, "concert123", "u1", MADE_MS);
 	char path[FIXTURE_HEADER_BYTES_MAX];
 
 	path_of(&foreign, path);

@@ -77,7 +77,7 @@ static void wait_for(const char *path, long status)
 
 static void expect_outage(enum tcp_proxy_mode mode, double first_s_max)
 {
-	const struct booking_id id = booking_id_make(&fixture.api.key, "e1", 1772393400000);
+	const struct booking_id id = booking_id_make(&fixture.api.key, "e1", "u1", 1772393400000);
 	char booking[64];
 	const char *const paths[] = { "/api/events", "/api/events/e1", "/api/events/nobody",
 				      booking };

@@ -150,7 +150,7 @@ static void await_waiting(int64_t count)
 
 static struct booking_id make_id(void)
 {
-	return booking_id_make(&fixture.api.key, "concert123", MADE_MS);
+	return booking_id_make(&fixture.api.key, "concert123", "u1", MADE_MS);
 }
 
 static void put_booking(const struct booking_id *id, const char *rest)
@@ -366,7 +366,7 @@ Test(read_api_waits, what_names_no_command_is_404)
 {
 	const struct booking_id_key other = { .bytes = { 0xee } };
 	const struct booking_id id = make_id();
-	const struct booking_id foreign = booking_id_make(&other, "concert123", MADE_MS);
+	const struct booking_id foreign = booking_id_make(&other, "concert123", "u1", MADE_MS);
 	static const char *const commands[] = { "old", "NEW", "17", "%7B%22$gt%22:%22%22%7D",
 						"00000000-0000-0000-0000-000000000000" };
 	struct request request;

@@ -27,11 +27,15 @@ def partition_of(booking_id, partitions):
     return slot_of_booking(booking_id) % partitions
 
 
-def issue_booking_id(event_id, key_hex):
+def _hash16(key_hex, data):
+    return hashlib.blake2b(data, digest_size=32, key=bytes.fromhex(key_hex)).digest()[:2]
+
+
+def issue_booking_id(event_id, key_hex, user_id="u1"):
     """One that passes for issued, although no request was ever stored."""
     slot = slot_of(event_id)
     high = time.time_ns() // 10**6 << 16 | 8 << 12 | slot >> 4
-    low = 2 << 46 | (slot & 15) << 42 | int.from_bytes(os.urandom(6), "big") >> 6
-    head = high.to_bytes(8, "big") + low.to_bytes(6, "big")
-    tag = hashlib.blake2b(head, digest_size=32, key=bytes.fromhex(key_hex)).digest()[:2]
-    return str(uuid.UUID(bytes=head + tag))
+    low = 2 << 30 | (slot & 15) << 26 | int.from_bytes(os.urandom(4), "big") >> 6
+    head = high.to_bytes(8, "big") + low.to_bytes(4, "big")
+    head += _hash16(key_hex, b"owner\0" + head + user_id.encode())
+    return str(uuid.UUID(bytes=head + _hash16(key_hex, head)))

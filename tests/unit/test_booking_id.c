@@ -57,8 +57,9 @@ Test(booking_id, carries_its_events_slot_and_partition)
 	for (size_t i = 0; i < COUNT(slots); i++) {
 		const char *event_id = slots[i].event_id;
 		const struct booking_id ids[] = {
-			booking_id_make(&key, event_id, clock_wall_ms()),
-			booking_id_make_retryable(&key, event_id, clock_wall_ms(), "nonce"),
+			booking_id_make(&key, event_id, "u1", clock_wall_ms()),
+			booking_id_make_retryable(&key, event_id, "u1", clock_wall_ms(),
+						  "nonce"),
 			booking_id_derive(&key, "u1", event_id, "key"),
 		};
 		for (size_t j = 0; j < COUNT(ids); j++) {
@@ -92,7 +93,7 @@ Test(booking_id, has_the_layout_of_the_protocol)
 	const int64_t wall_ms = INT64_C(0x123456789abc);
 
 	for (int i = 0; i < 1000; i++) {
-		const struct booking_id id = booking_id_make(&key, "concert123", wall_ms);
+		const struct booking_id id = booking_id_make(&key, "concert123", "u1", wall_ms);
 		uint64_t high, low;
 		unsigned a, b, c, d;
 		uint64_t e;
@@ -119,43 +120,43 @@ Test(booking_id, makes_every_fresh_id_another)
 	static struct booking_id ids[IDS];
 
 	for (size_t i = 0; i < IDS; i++) {
-		ids[i] = booking_id_make(&key, "concert123", 0);
+		ids[i] = booking_id_make(&key, "concert123", "u1", 0);
 		for (size_t j = 0; j < i; j++)
 			cr_assert_str_neq(ids[i].text, ids[j].text);
 	}
 }
 
-Test(booking_id, varies_all_42_random_bits)
+Test(booking_id, varies_all_26_random_bits)
 {
 	uint64_t ones = 0, zeros = 0;
 
 	for (int i = 0; i < 200; i++) {
-		const struct booking_id id = booking_id_make(&key, "concert123", 0);
+		const struct booking_id id = booking_id_make(&key, "concert123", "u1", 0);
 		char low_hex[17];
 		(void)snprintf(low_hex, sizeof(low_hex), "%.4s%.12s", id.text + 19, id.text + 24);
 		const uint64_t random =
-			strtoull(low_hex, NULL, 16) >> 16 & ((UINT64_C(1) << 42) - 1);
+			strtoull(low_hex, NULL, 16) >> 32 & ((UINT64_C(1) << 26) - 1);
 		ones |= random;
 		zeros |= ~random;
 	}
-	cr_expect_eq(ones, (UINT64_C(1) << 42) - 1);
-	cr_expect_eq(zeros & ((UINT64_C(1) << 42) - 1), (UINT64_C(1) << 42) - 1);
+	cr_expect_eq(ones, (UINT64_C(1) << 26) - 1);
+	cr_expect_eq(zeros & ((UINT64_C(1) << 26) - 1), (UINT64_C(1) << 26) - 1);
 }
 
 Test(booking_id, derives_as_the_protocol_says)
 {
 	cr_expect_str_eq(booking_id_derive(&key, "u1", "concert123", "key-1").text,
-			 "01bc8edb-e484-84f4-a687-74f5048b5e97");
+			 "01bc8edb-e484-84f4-a687-74f52621ab45");
 	cr_expect_str_eq(
 		booking_id_derive(&key, "2000", "arena", "8e03978e-40d5-43e8-bc93-6894a57f9324")
 			.text,
-		"4fa65db2-c2d6-8356-8c8d-2add177a3bd4");
-	cr_expect_str_eq(
-		booking_id_make_retryable(&key, "concert123", 1772393400000, "7f000001a1b2c3d4")
-			.text,
-		"019caae1-06c0-84f4-a6d1-d1bb9cb5e400");
-	cr_expect_str_eq(booking_id_make_retryable(&key, "arena", 0, "x").text,
-			 "00000000-0000-8356-8f52-c57953a0effd");
+		"4fa65db2-c2d6-8356-8c8d-2adddfde7f79");
+	cr_expect_str_eq(booking_id_make_retryable(&key, "concert123", "u1", 1772393400000,
+						   "7f000001a1b2c3d4")
+				 .text,
+			 "019caae1-06c0-84f4-a6d1-d1bba7629831");
+	cr_expect_str_eq(booking_id_make_retryable(&key, "arena", "2000", 0, "x").text,
+			 "00000000-0000-8356-8f52-c57948c40c71");
 }
 
 Test(booking_id, derives_another_id_when_any_input_differs)
@@ -174,27 +175,74 @@ Test(booking_id, derives_another_id_when_any_input_differs)
 		booking_id_derive(&key, "u", "1e1", "k1"),
 		booking_id_derive(&key, "u1", "e1k", "1"),
 		booking_id_derive(&key, "u1", "e", "1k1"),
-		booking_id_make_retryable(&key, "e1", 1000, "n1"),
-		booking_id_make_retryable(&key, "e2", 1000, "n1"),
-		booking_id_make_retryable(&key, "e1", 1001, "n1"),
-		booking_id_make_retryable(&key, "e1", 1000, "n2"),
-		booking_id_make_retryable(&other, "e1", 1000, "n1"),
-		booking_id_make_retryable(&key, "e1", 100, "0n1"),
+		booking_id_make_retryable(&key, "e1", "u1", 1000, "n1"),
+		booking_id_make_retryable(&key, "e2", "u1", 1000, "n1"),
+		booking_id_make_retryable(&key, "e1", "u2", 1000, "n1"),
+		booking_id_make_retryable(&key, "e1", "u1", 1001, "n1"),
+		booking_id_make_retryable(&key, "e1", "u1", 1000, "n2"),
+		booking_id_make_retryable(&other, "e1", "u1", 1000, "n1"),
+		booking_id_make_retryable(&key, "e1", "u1", 100, "0n1"),
 	};
 
 	for (size_t i = 0; i < COUNT(ids); i++)
 		for (size_t j = 0; j < i; j++)
 			cr_expect_str_neq(ids[i].text, ids[j].text, "%zu and %zu", i, j);
 	cr_expect_str_eq(ids[0].text, booking_id_derive(&key, "u1", "e1", "k1").text);
-	cr_expect_str_eq(ids[9].text, booking_id_make_retryable(&key, "e1", 1000, "n1").text);
+	cr_expect_str_eq(ids[9].text, booking_id_make_retryable(&key, "e1", "u1", 1000, "n1").text);
 }
 
-/* The 42 bits differ too, not only the milliseconds in front: a guess of the time gives nothing. */
+/* The 26 bits differ too, not only the milliseconds in front: a guess of the time gives nothing. */
 Test(booking_id, hashes_the_time_into_a_retryable_id)
 {
-	const struct booking_id a = booking_id_make_retryable(&key, "e1", 1000, "n1");
-	const struct booking_id b = booking_id_make_retryable(&key, "e1", 1001, "n1");
-	cr_expect_str_neq(a.text + 24, b.text + 24);
+	const struct booking_id a = booking_id_make_retryable(&key, "e1", "u1", 1000, "n1");
+	const struct booking_id b = booking_id_make_retryable(&key, "e1", "u1", 1001, "n1");
+	const char *const hex[] = { a.text + 19, b.text + 19 };
+	cr_expect(strncmp(hex[0], hex[1], 4) != 0 || strncmp(hex[0] + 5, hex[1] + 5, 4) != 0);
+}
+
+static struct booking_id make_any(int way, const char *user_id)
+{
+	if (way == 0)
+		return booking_id_make(&key, "concert123", user_id, clock_wall_ms());
+	if (way == 1)
+		return booking_id_make_retryable(&key, "concert123", user_id, 1000, "n1");
+	return booking_id_derive(&key, user_id, "concert123", "key-1");
+}
+
+Test(booking_id, knows_whose_it_is)
+{
+	static const char *const users[] = { "u1", "u2", "u", "U1", "u1x", "u-abc.def_9", "" };
+	struct booking_id_key other = key;
+	other.bytes[7] ^= 1;
+
+	for (int way = 0; way < 3; way++) {
+		for (size_t i = 0; i < COUNT(users); i++) {
+			const struct booking_id id = make_any(way, users[i]);
+			cr_expect(booking_id_was_issued(&key, &id));
+			for (size_t j = 0; j < COUNT(users); j++)
+				/* Chance decides about others where the id has random bits. */
+				if (way > 0 || i == j)
+					cr_expect_eq(booking_id_is_of(&key, &id, users[j]), i == j,
+						     "%d: %s and %s", way, users[i], users[j]);
+		}
+	}
+	const struct booking_id id = make_any(2, "u1");
+	cr_expect_not(booking_id_is_of(&other, &id, "u1"));
+}
+
+Test(booking_id, is_nobody_elses_but_once_in_65536)
+{
+	enum { USERS = 65536 };
+	unsigned found = 0;
+	const struct booking_id id = make_any(1, "u1");
+
+	for (unsigned i = 0; i < USERS; i++) {
+		char user_id[32];
+		(void)snprintf(user_id, sizeof(user_id), "stranger-%u", i);
+		found += booking_id_is_of(&key, &id, user_id);
+	}
+	/* Always the same number, as all of it is derived. */
+	cr_expect(found < 8, "%u of %d", found, USERS);
 }
 
 Test(booking_id, knows_what_was_issued)
@@ -232,16 +280,16 @@ Test(booking_id, reads_canonical_text_and_upper_case_as_lower)
 {
 	struct booking_id id;
 
-	cr_assert_eq(parse("01bc8edb-e484-84f4-a687-74f5048b5e97", &id, NULL), ERR_OK);
-	cr_expect_str_eq(id.text, "01bc8edb-e484-84f4-a687-74f5048b5e97");
-	cr_assert_eq(parse("01BC8EDB-E484-84F4-A687-74F5048B5E97", &id, NULL), ERR_OK);
-	cr_expect_str_eq(id.text, "01bc8edb-e484-84f4-a687-74f5048b5e97");
+	cr_assert_eq(parse("01bc8edb-e484-84f4-a687-74f52621ab45", &id, NULL), ERR_OK);
+	cr_expect_str_eq(id.text, "01bc8edb-e484-84f4-a687-74f52621ab45");
+	cr_assert_eq(parse("01BC8EDB-E484-84F4-A687-74F52621AB45", &id, NULL), ERR_OK);
+	cr_expect_str_eq(id.text, "01bc8edb-e484-84f4-a687-74f52621ab45");
 	cr_expect_eq(booking_id_slot(&id), 0x4f49);
 	cr_expect(booking_id_was_issued(&key, &id));
 	cr_assert_eq(
-		booking_id_parse("01bc8edb-e484-84f4-a687-74f5048b5e97/confirm", 36, &id, NULL),
+		booking_id_parse("01bc8edb-e484-84f4-a687-74f52621ab45/confirm", 36, &id, NULL),
 		ERR_OK);
-	cr_expect_str_eq(id.text, "01bc8edb-e484-84f4-a687-74f5048b5e97");
+	cr_expect_str_eq(id.text, "01bc8edb-e484-84f4-a687-74f52621ab45");
 }
 
 Test(booking_id, refuses_other_texts_and_leaves_the_result_untouched)
