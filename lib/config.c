@@ -154,15 +154,61 @@ static bool parse_key(const struct config_program *program, const struct config_
 	return stored;
 }
 
+/* What counts: the environment's, or the fallback. "" where something is required and missing. */
+static const char *value_of(const struct config_key *key, const char *(*lookup)(const char *name))
+{
+	const char *const value = lookup(key->name);
+
+	if (value && *value != '\0')
+		return value;
+	return key->fallback ? key->fallback : "";
+}
+
+static bool is_production(const struct config_program *program,
+			  const char *(*lookup)(const char *name))
+{
+	for (size_t i = 0; i < program->count; i++) {
+		const struct config_key *const key = &program->keys[i];
+		bool is_on = false;
+		if (key->type == CONFIG_BOOL && strcmp(key->name, "PRODUCTION") == 0)
+			return parse_bool(value_of(key, lookup), &is_on) && is_on;
+	}
+	return false;
+}
+
+static bool is_for_production(const struct config_program *program, const struct config_key *key,
+			      const char *value, FILE *out)
+{
+	if (is_secret(key) && strstr(value, CONFIG_DEMO_MARK)) {
+		(void)fprintf(out,
+			      "%s: %s is a secret of the demo: PRODUCTION=true wants your own\n",
+			      program->name, key->name);
+		return false;
+	}
+	if (strcmp(key->name, "AUTH_MODE") == 0 && strcmp(value, "open") == 0) {
+		(void)fprintf(out,
+			      "%s: AUTH_MODE=open asks nobody who they are: PRODUCTION=true wants "
+			      "jwt\n",
+			      program->name);
+		return false;
+	}
+	return true;
+}
+
 int config_parse(const struct config_program *program, const char *(*lookup)(const char *name),
 		 void *ret, FILE *out)
 {
 	assert(program && lookup && ret && out);
 
+	const bool in_production = is_production(program, lookup);
 	int bad = 0;
-	for (size_t i = 0; i < program->count; i++)
-		if (!parse_key(program, &program->keys[i], lookup, ret, out))
+	for (size_t i = 0; i < program->count; i++) {
+		const struct config_key *const key = &program->keys[i];
+		if (!parse_key(program, key, lookup, ret, out) ||
+		    (in_production &&
+		     !is_for_production(program, key, value_of(key, lookup), out)))
 			bad++;
+	}
 	return bad;
 }
 

@@ -7,6 +7,7 @@
  * Grammar  integers are decimal; booleans are true/false/1/0; an empty variable counts as unset.
  *          A fallback need not lie within min..max: "" may stand for "not set" where min is 1.
  * Errors   all bad keys are reported at once, one line each on stderr, never a secret's value.
+ *          With PRODUCTION=true a secret of the demo and AUTH_MODE=open are bad, too.
  */
 #pragma once
 
@@ -20,6 +21,8 @@
 #define CONFIG_TEXT_BYTES_MAX 512
 #define CONFIG_EXIT_BAD 78 /* EX_CONFIG of sysexits.h */
 #define CONFIG_GO_ON (-1)
+/* What the secrets begin with that start-services.sh makes. In PRODUCTION none has it anywhere. */
+#define CONFIG_DEMO_MARK "de305ec2"
 
 enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_BOOL };
 enum config_flag { CONFIG_PLAIN = 0, CONFIG_SECRET = 1, CONFIG_REQUIRED = 2 };
@@ -66,6 +69,7 @@ struct config_common {
 	int64_t ops_port;
 	char ops_host[CONFIG_TEXT_BYTES_MAX];
 	int64_t drain_ms;
+	bool production;
 };
 
 /* clang-format off */
@@ -77,5 +81,7 @@ struct config_common {
 	{ "OPS_PORT", CONFIG_INT, CONFIG_PLAIN, offsetof(type, field.ops_port), port, 1, 65535, \
 	  "port of /livez, /readyz and /metrics" }, \
 	{ "DRAIN_MS", CONFIG_INT, CONFIG_PLAIN, offsetof(type, field.drain_ms), drain, 0, 600000, \
-	  "longest time, in ms, from SIGTERM to exit" }
+	  "longest time, in ms, from SIGTERM to exit" }, \
+	{ "PRODUCTION", CONFIG_BOOL, CONFIG_PLAIN, offsetof(type, field.production), "false", \
+	  0, 0, "true: refuse to start with a secret of the demo, or where nobody has to log in" }
 /* clang-format on */

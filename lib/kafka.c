@@ -288,6 +288,8 @@ static err_code producer_conf(const struct kafka_producer_config *config, rd_kaf
 	_cleanup_(rd_kafka_conf_destroyp) rd_kafka_conf_t *conf = NULL;
 
 	err_code code = kafka_conf_new(config->brokers, config->client_id, &conf, err);
+	if (code == ERR_OK)
+		code = kafka_security_apply(config->security, conf, err);
 	if (code != ERR_OK)
 		return code;
 	code = set_all(conf, settings, sizeof(settings) / sizeof(settings[0]), err);

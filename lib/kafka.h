@@ -12,6 +12,7 @@
 
 #include "attr.h"
 #include "err.h"
+#include "kafka_security.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -43,6 +44,7 @@ struct kafka_producer_config {
 	const char *brokers;
 	const char *client_id;
 	const char *topic;
+	const struct kafka_security *security; /* NULL: plain text, without a user */
 	int64_t linger_ms;
 	int64_t message_timeout_ms; /* librdkafka gives a message up after this       */
 	int64_t ack_wait_ms;        /* a sender waits at most this; > message_timeout */
@@ -53,7 +55,8 @@ struct kafka_producer_config {
 struct kafka_producer;
 
 /* A client configuration with our common settings (client.id, reconnect bounds, log callback that
- * writes JSON lines); the caller owns it until a handle takes it. */
+ * writes JSON lines); the caller owns it until a handle takes it. Who the client is comes on top:
+ * kafka_security_apply. */
 err_code kafka_conf_new(const char *brokers, const char *client_id, rd_kafka_conf_t **ret,
 			struct err *err) _must_check_;
 err_code kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,

@@ -71,6 +71,7 @@ static err_code open_producer(struct outbox *outbox, struct err *err)
 		.brokers = config->kafka_brokers,
 		.client_id = CLIENT_NAME,
 		.topic = config->events_topic,
+		.security = &config->kafka_security,
 		.linger_ms = LINGER_MS,
 		.message_timeout_ms = config->kafka_message_timeout_ms,
 		.ack_wait_ms = config->kafka_message_timeout_ms + ACK_GRACE_MS,

@@ -42,6 +42,7 @@ static const struct config_key KEYS[] = {
 	  offsetof(struct projector_config, kafka_brokers),
 	  "127.0.0.1:9092", 1, CONFIG_TEXT_BYTES_MAX - 1,
 	  "Kafka bootstrap servers, host:port, comma-separated" },
+	CONFIG_KEYS_KAFKA(struct projector_config, kafka_security),
 	{ "EVENTS_TOPIC", CONFIG_TEXT, CONFIG_PLAIN,
 	  offsetof(struct projector_config, events_topic),
 	  "booking_events", 1, 249, "topic that the booking log is told to; off: none" },

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config.h"
+#include "kafka_security.h"
 #include "mongo.h"
 #include "pg.h"
 
@@ -19,6 +20,7 @@ struct projector_config {
 	char live_url[CONFIG_TEXT_BYTES_MAX];
 	int64_t live_timeout_ms;
 	char kafka_brokers[CONFIG_TEXT_BYTES_MAX];
+	struct kafka_security kafka_security;
 	char events_topic[CONFIG_TEXT_BYTES_MAX];
 	int64_t events_batch_max;
 	int64_t kafka_message_timeout_ms;

@@ -12,6 +12,7 @@
 
 #include "attr.h"
 #include "err.h"
+#include "kafka_security.h"
 #include "source.h"
 
 struct source_kafka;
@@ -21,6 +22,7 @@ struct source_kafka_config {
 	const char *client_id;
 	const char *topic;
 	const char *group;
+	const struct kafka_security *security; /* NULL: plain text, without a user */
 	int64_t session_timeout_ms;
 	size_t batch_max; /* of a take */
 };

@@ -39,6 +39,8 @@ err_code source_kafka_conf(const struct source_kafka_config *config, rd_kafka_co
 	_cleanup_(rd_kafka_conf_destroyp) rd_kafka_conf_t *conf = NULL;
 
 	err_code code = kafka_conf_new(config->brokers, config->client_id, &conf, err);
+	if (code == ERR_OK)
+		code = kafka_security_apply(config->security, conf, err);
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]) && code == ERR_OK; i++)
 		code = kafka_conf_set(conf, settings[i][0], settings[i][1], err);
 	if (code == ERR_OK)

@@ -9,6 +9,7 @@ static const struct config_key keys[] = {
 	CONFIG_KEYS_COMMON(struct worker_config, common, "9083", "10000"),
 	{ "KAFKA_BROKERS", CONFIG_TEXT, CONFIG_PLAIN, FIELD(kafka_brokers), "127.0.0.1:9092",
 	  1, 511, "Kafka bootstrap servers, host:port, separated by commas" },
+	CONFIG_KEYS_KAFKA(struct worker_config, kafka_security),
 	{ "KAFKA_TOPIC", CONFIG_TEXT, CONFIG_PLAIN, FIELD(kafka_topic), "booking_requests", 1, 249,
 	  "topic of the booking commands" },
 	{ "KAFKA_DLQ_TOPIC", CONFIG_TEXT, CONFIG_PLAIN, FIELD(kafka_dlq_topic),

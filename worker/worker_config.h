@@ -2,10 +2,12 @@
 #pragma once
 
 #include "config.h"
+#include "kafka_security.h"
 
 struct worker_config {
 	struct config_common common;
 	char kafka_brokers[CONFIG_TEXT_BYTES_MAX];
+	struct kafka_security kafka_security;
 	char kafka_topic[CONFIG_TEXT_BYTES_MAX];
 	char kafka_dlq_topic[CONFIG_TEXT_BYTES_MAX];
 	char kafka_group[CONFIG_TEXT_BYTES_MAX];

@@ -61,6 +61,7 @@ static err_code open_producer(const struct write_api_config *config, struct kafk
 		.brokers = config->kafka_brokers,
 		.client_id = WRITE_API_PROGRAM.name,
 		.topic = config->kafka_topic,
+		.security = &config->kafka_security,
 		.linger_ms = config->kafka_linger_ms,
 		.message_timeout_ms = config->kafka_message_timeout_ms,
 		.ack_wait_ms = config->ack_wait_ms,

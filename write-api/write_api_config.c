@@ -23,6 +23,7 @@ static const struct config_key KEYS[] = {
 	  "longest request body, in bytes" },
 	{ "KAFKA_BROKERS", CONFIG_TEXT, CONFIG_PLAIN, FIELD(kafka_brokers), "127.0.0.1:9092", 1,
 	  CONFIG_TEXT_BYTES_MAX - 1, "Kafka bootstrap servers, host:port, comma-separated" },
+	CONFIG_KEYS_KAFKA(struct write_api_config, kafka_security),
 	{ "KAFKA_TOPIC", CONFIG_TEXT, CONFIG_PLAIN, FIELD(kafka_topic), "booking_requests", 1, 249,
 	  "topic that commands go to" },
 	{ "KAFKA_LINGER_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(kafka_linger_ms), "1", 0, 1000,

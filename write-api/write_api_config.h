@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config.h"
+#include "kafka_security.h"
 
 struct write_api_config {
 	struct config_common common;
@@ -14,6 +15,7 @@ struct write_api_config {
 	int64_t at_once_min;
 	int64_t body_bytes_max;
 	char kafka_brokers[CONFIG_TEXT_BYTES_MAX];
+	struct kafka_security kafka_security;
 	char kafka_topic[CONFIG_TEXT_BYTES_MAX];
 	int64_t kafka_linger_ms;
 	int64_t kafka_in_flight_max;

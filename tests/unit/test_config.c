@@ -14,6 +14,7 @@ struct values {
 	bool fast;
 	char password[CONFIG_TEXT_BYTES_MAX];
 	char key[CONFIG_TEXT_BYTES_MAX];
+	char auth_mode[CONFIG_TEXT_BYTES_MAX];
 	struct config_common common;
 };
 
@@ -33,9 +34,18 @@ static const struct config_key keys[] = {
 	  4, 4, "the key, hexadecimal" },
 	CONFIG_KEYS_COMMON(struct values, common, "9081", "15000"),
 };
+static const struct config_key server_keys[] = {
+	{ "AUTH_MODE", CONFIG_TEXT, CONFIG_PLAIN, offsetof(struct values, auth_mode), "open", 3, 4,
+	  "jwt or open" },
+	{ "T_PASSWORD", CONFIG_TEXT, CONFIG_SECRET, offsetof(struct values, password), "", 0, 100,
+	  "the password" },
+	CONFIG_KEYS_COMMON(struct values, common, "9081", "15000"),
+};
 /* clang-format on */
 static const struct config_program program = { "tester", "tries a configuration", keys,
 					       COUNT(keys) };
+static const struct config_program server = { "server", "has to know who asks", server_keys,
+					      COUNT(server_keys) };
 
 /* The environment of one test: NAME, value, NAME, value, .. NULL. */
 static const char *const *pairs;
@@ -48,15 +58,21 @@ static const char *look_up(const char *name)
 	return NULL;
 }
 
-static int parse(const char *const *environment, struct values *ret, char **complaints)
+static int parse_as(const struct config_program *which, const char *const *environment,
+		    struct values *ret, char **complaints)
 {
 	size_t len;
 	FILE *out = open_memstream(complaints, &len);
 	cr_assert(out);
 	pairs = environment;
-	const int bad = config_parse(&program, look_up, ret, out);
+	const int bad = config_parse(which, look_up, ret, out);
 	cr_assert_eq(fclose(out), 0);
 	return bad;
+}
+
+static int parse(const char *const *environment, struct values *ret, char **complaints)
+{
+	return parse_as(&program, environment, ret, complaints);
 }
 
 static int count_lines(const char *text)
@@ -250,7 +266,77 @@ Test(config, never_prints_a_secret)
 	cr_assert_eq(fclose(out), 0);
 	cr_expect_str_eq(printed, "T_HOST=localhost\nT_PORT=8080\nT_DELTA=-5\nT_FAST=false\n"
 				  "T_PASSWORD=***\nT_KEY=***\nLOG_LEVEL=info\nOPS_HOST=127.0.0.1\n"
-				  "OPS_PORT=9081\nDRAIN_MS=15000\n");
+				  "OPS_PORT=9081\nDRAIN_MS=15000\nPRODUCTION=false\n");
+}
+
+#define DEMO_SECRET CONFIG_DEMO_MARK "0123456789abcdef"
+
+Test(config, refuses_secrets_of_the_demo_in_production_and_does_not_tell_them)
+{
+	static const char *const bad[][2] = {
+		{ "T_PASSWORD", DEMO_SECRET },
+		{ "T_PASSWORD", "user=worker password=" DEMO_SECRET },
+		{ "T_PASSWORD", "mongodb://reader:" DEMO_SECRET "@localhost/" },
+	};
+	static const char *const switches[] = { "true", "1" };
+
+	for (size_t i = 0; i < COUNT(bad) * COUNT(switches); i++) {
+		const char *const *const is = bad[i / COUNT(switches)];
+		const char *const environment[] = {
+			"T_KEY", "abcd", "PRODUCTION", switches[i % COUNT(switches)], is[0], is[1],
+			NULL
+		};
+		struct values values;
+		_cleanup_free_ char *complaints = NULL;
+		cr_expect_eq(parse(environment, &values, &complaints), 1, "accepted %s", is[1]);
+		cr_expect_str_eq(complaints, "tester: T_PASSWORD is a secret of the demo: "
+					     "PRODUCTION=true wants your own\n");
+	}
+}
+
+Test(config, takes_the_demos_secrets_where_it_is_no_production)
+{
+	static const char *const switches[] = { "", "false", "0" };
+
+	for (size_t i = 0; i < COUNT(switches); i++) {
+		const char *const environment[] = {
+			"T_KEY", "abcd", "T_PASSWORD", DEMO_SECRET, "PRODUCTION", switches[i], NULL
+		};
+		struct values values;
+		_cleanup_free_ char *complaints = NULL;
+		cr_expect_eq(parse(environment, &values, &complaints), 0, "%s", complaints);
+		cr_expect_str_eq(values.password, DEMO_SECRET);
+		cr_expect_not(values.common.production);
+	}
+}
+
+Test(config, takes_secrets_of_the_operators_own_in_production)
+{
+	static const char *const environment[] = { "AUTH_MODE",  "jwt",
+						   "T_PASSWORD", "hunter2hunter2",
+						   "PRODUCTION", "true",
+						   NULL };
+	struct values values;
+	_cleanup_free_ char *complaints = NULL;
+
+	cr_expect_eq(parse_as(&server, environment, &values, &complaints), 0, "%s", complaints);
+	cr_expect_str_eq(complaints, "");
+	cr_expect(values.common.production);
+}
+
+Test(config, refuses_to_ask_nobody_who_they_are_in_production)
+{
+	static const char *const said[] = { "PRODUCTION", "true", "AUTH_MODE", "open", NULL };
+	static const char *const unsaid[] = { "PRODUCTION", "true", NULL };
+	static const char *const *const environments[] = { said, unsaid };
+
+	for (size_t i = 0; i < COUNT(environments); i++) {
+		struct values values;
+		_cleanup_free_ char *complaints = NULL;
+		cr_expect_eq(parse_as(&server, environments[i], &values, &complaints), 1);
+		cr_expect_str_eq(complaints, "server: AUTH_MODE=open asks nobody who they are: "
+					     "PRODUCTION=true wants jwt\n");
+	}
 }
 
 static char *print(void (*printer)(const struct config_program *, FILE *))
