@@ -118,21 +118,25 @@ static void count(const struct http_exchange *x)
 static void write_log(const struct http_exchange *x)
 {
 	const struct http_response *response = x->response;
-	const struct log_field fields[] = {
+	struct log_field fields[] = {
 		LOG_STR("server", x->server->config.service),
 		LOG_STR("method", x->request.method),
 		LOG_STR("path", x->request.path),
 		LOG_INT("status", response->status),
 		LOG_INT("ms", (clock_monotonic_us() - x->start_us) / 1000),
 		LOG_STR("request_id", x->request.request_id),
-		LOG_STR("booking_id", response->booking_id),
+		{ 0 }, /* for those below, which not every request has */
+		{ 0 },
 	};
-	const size_t fields_count = sizeof(fields) / sizeof(fields[0]);
+	size_t fields_count = sizeof(fields) / sizeof(fields[0]) - 2;
 	const enum log_level level =
 		x->server->config.log_requests ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 
-	log_write(level, "http_request", fields,
-		  response->booking_id[0] != '\0' ? fields_count : fields_count - 1);
+	if (x->request.caller.user_id[0] != '\0')
+		fields[fields_count++] = LOG_STR("user", x->request.caller.user_id);
+	if (response->booking_id[0] != '\0')
+		fields[fields_count++] = LOG_STR("booking_id", response->booking_id);
+	log_write(level, "http_request", fields, fields_count);
 }
 
 static void turn_away(struct http_exchange *x)
@@ -323,6 +327,8 @@ err_code http_server_open(const struct http_config *config, const struct http_ro
 	assert(config && config->host && routes && route_count <= HTTP_ROUTES_MAX && ret);
 	assert(config->threads > 0 && config->body_bytes_max >= 0);
 
+	if (http_access_check(config, routes, route_count, err) != ERR_OK)
+		return ERR_INTERNAL;
 	if (strlen(config->host) + OPTION_BYTES_MAX > ADDRESS_BYTES_MAX)
 		return err_set(err, ERR_INTERNAL, "host '%s' is too long", config->host);
 

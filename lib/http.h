@@ -1,11 +1,13 @@
 /*
  * http - a small HTTP server on civetweb: a route table, strict requests, problem+json answers.
  *
- * Before a handler runs, the server has refused: both request-smuggling forms (Content-Length with
- * Transfer-Encoding, two Content-Lengths) and heads that two parsers may read differently, unknown
- * routes (404), wrong methods (405 with Allow), a chunked or over-long body (411/413), a body that
- * does not come in time (408), and, for routes with HTTP_JSON, a content type that is not
- * application/json in UTF-8 (415). It matches the raw path: an encoded or dotted path is no route.
+ * Before a handler runs, the server has refused, in this order: both request-smuggling forms
+ * (Content-Length with Transfer-Encoding, two Content-Lengths) and heads that two parsers may read
+ * differently (400), a chunked body (411), unknown routes (404), wrong methods (405 with Allow),
+ * callers who are not who they say or say nothing where somebody is asked for (401), or who may not
+ * (403), for routes with HTTP_JSON a content type that is not application/json in UTF-8 (415), a
+ * body that is over-long (413) or does not come in time (408).
+ * It matches the raw path: an encoded or dotted path is no route.
  * It answers X-Request-Id on every response (the client's if valid, else a new one), and head and
  * body leave in one write. HEAD is served by GET routes, without the body. Answers to commands and
  * problems say Cache-Control: no-store. A connection whose body was not read is closed.
@@ -34,6 +36,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define HTTP_PARAMS_MAX 2
 #define HTTP_ROUTES_MAX 32
@@ -41,6 +44,18 @@
 #define HTTP_HEADERS_BYTES_MAX 2048
 #define HTTP_BOOKING_ID_BYTES_MAX 37
 #define HTTP_RESPONSE_BYTES_MAX (32u << 20)
+#define HTTP_ADDRESS_BYTES_MAX 46 /* of an IPv6 address, and its NUL */
+
+/* Who may call a route. What is not said is nobody: http_server_open refuses such a table. */
+enum http_access { HTTP_ACCESS_NONE, HTTP_ACCESS_PUBLIC, HTTP_ACCESS_USER, HTTP_ACCESS_ADMIN };
+enum http_role { HTTP_ROLE_NOBODY, HTTP_ROLE_USER, HTTP_ROLE_ADMIN };
+
+struct http_caller {
+	enum http_role role;
+	bool is_open;                 /* open mode: nobody is asked who they are, role is ADMIN */
+	char user_id[IDENT_BYTES_MAX]; /* "" for nobody, and in open mode                       */
+	int64_t until_s;              /* end of the token, in Unix seconds; 0: there is none    */
+};
 
 struct http_request {
 	const char *method;
@@ -52,6 +67,9 @@ struct http_request {
 	char request_id[REQUEST_ID_BYTES_MAX];
 	char traceparent[TRACEPARENT_BYTES_MAX]; /* "" when none valid was sent */
 	const void *connection;                  /* for http_header */
+	struct http_caller caller;
+	/* The client's, as the gateway says in the last of X-Forwarded-For; else the peer's. */
+	char address[HTTP_ADDRESS_BYTES_MAX];
 };
 
 /* Bytes that others keep, and are sent from where they are. */
@@ -77,14 +95,30 @@ struct http_response {
 typedef void http_handler(void *ctx, const struct http_request *request,
                           struct http_response *response);
 
-/* HTTP_JSON_OPTIONAL: without a body no content type is asked for. */
-enum http_route_flag { HTTP_PLAIN = 0, HTTP_JSON = 1, HTTP_JSON_OPTIONAL = 2 };
+/*
+ * Who is it? True: *ret, which is nobody, is filled in where a valid token was sent. False: what
+ * was sent is not valid, which is a 401 on any route. Runs before the body is read, on any thread.
+ */
+typedef bool http_authenticate(void *ctx, const struct http_request *request,
+                               struct http_caller *ret);
+
+/*
+ * HTTP_JSON_OPTIONAL: without a body no content type is asked for. HTTP_MERGE_PATCH, with one of
+ * the others: application/merge-patch+json (RFC 7396) is taken, too.
+ */
+enum http_route_flag {
+	HTTP_PLAIN = 0,
+	HTTP_JSON = 1,
+	HTTP_JSON_OPTIONAL = 2,
+	HTTP_MERGE_PATCH = 4
+};
 
 struct http_route {
 	const char *method;
 	const char *pattern; /* "/api/bookings/{id}": a {..} matches one non-empty segment */
 	http_handler *handle;
 	unsigned flags;
+	enum http_access access;
 };
 
 struct http_config {
@@ -98,6 +132,8 @@ struct http_config {
 	int64_t handlers_min;          /* that run at once however slow        */
 	const char *service;           /* `server` in request lines of the log */
 	bool log_requests;             /* info line per request; else debug    */
+	http_authenticate *authenticate; /* NULL: every caller is nobody, every route is PUBLIC */
+	void *authenticate_ctx;
 };
 
 struct http_server;
@@ -107,10 +143,19 @@ struct http_server;
 /*
  * metrics may be NULL; else http_requests_total{method,status class} and http_request_seconds. One
  * server of a process may have metrics. Routes and the config's strings must outlive the server.
+ * Refuses, as ERR_INTERNAL, a route that does not say who may call it, or that nobody could.
  */
 err_code http_server_open(const struct http_config *config, const struct http_route *routes,
                           size_t count, void *ctx, struct metrics *metrics,
                           struct http_server **ret, struct err *err) _must_check_;
+
+/* One line per route: {"server":"http","method":"GET","path":"/livez","access":"public"}. */
+void http_routes_print(const char *server, const struct http_route *routes, size_t count,
+                       FILE *out);
+
+/* Open mode: everybody may do everything, and what they say about who they are is not looked at. */
+bool http_authenticate_nobody(void *ctx, const struct http_request *request,
+                              struct http_caller *ret);
 
 /* The port it listens on. */
 int http_server_port(const struct http_server *server);

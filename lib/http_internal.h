@@ -1,8 +1,9 @@
 /*
- * http_internal - what the three files of http share; the pure pieces are tested through it.
+ * http_internal - what the files of http share; the pure pieces are tested through it.
  *
  * http.c           the server: open, close, one request from gate to log line
  * http_request.c   reading: what a request must be, routes, headers, parameters
+ * http_access.c    who calls, and who may
  * http_response.c  writing: problems, the head, the one write
  */
 #pragma once
@@ -78,7 +79,7 @@ void http_request_discard(const struct http_exchange *x);
 /* True when path matches; fills params. A {..} takes one segment, decoded; "." and ".." never. */
 bool http_path_match(const char *pattern, const char *path,
 		     char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES_MAX]);
-bool http_media_type_is_json(const char *value);
+bool http_media_type_is(const char *value, const char *type);
 /* Plain digits only. */
 bool http_content_length_parse(const char *text, size_t *ret);
 /* Decodes text[0..len) into buf; false: bad encoding, a NUL, or longer than size allows. */
@@ -87,6 +88,16 @@ bool http_percent_decode(const char *text, size_t len, bool plus_is_space, char 
 bool http_query_find(const char *query, const char *name, char *buf, size_t size, bool *ret_bad);
 /* True when an If-None-Match of this value names etag, compared weakly. */
 bool http_etag_matches(const char *if_none_match, const char *etag);
+
+/* --- http_access.c --- */
+
+err_code http_access_check(const struct http_config *config, const struct http_route *routes,
+			   size_t count, struct err *err) _must_check_;
+/* forwarded is the X-Forwarded-For, or NULL. "" when neither is an address. */
+void http_access_address(const char *forwarded, const char *peer,
+			 char ret[static HTTP_ADDRESS_BYTES_MAX]);
+/* Fills in the caller. False: 401 or 403 is in the response. */
+bool http_access_judge(struct http_exchange *x, const struct http_route *route);
 
 /* --- http_response.c --- */
 

@@ -109,12 +109,10 @@ static bool are_params_utf8(const char *text)
 	return named && *skip_blanks(text + len) == '\0';
 }
 
-bool http_media_type_is_json(const char *value)
+bool http_media_type_is(const char *value, const char *type)
 {
-	static const char json[] = "application/json";
-
-	return value && strncasecmp(value, json, strlen(json)) == 0 &&
-	       are_params_utf8(value + strlen(json));
+	return value && strncasecmp(value, type, strlen(type)) == 0 &&
+	       are_params_utf8(value + strlen(type));
 }
 
 bool http_content_length_parse(const char *text, size_t *ret)
@@ -205,6 +203,18 @@ const char *http_header(const struct http_request *request, const char *name)
 	return next_header(info_of(request), name, &at);
 }
 
+static const char *last_header(const struct http_request *request, const char *name)
+{
+	const struct mg_request_info *info = info_of(request);
+	const char *last = NULL;
+	int at = 0;
+
+	for (const char *value = next_header(info, name, &at); value;
+	     value = next_header(info, name, &at))
+		last = value;
+	return last;
+}
+
 bool http_is_second_attempt(const struct http_request *request)
 {
 	return http_header(request, HTTP_ATTEMPT_HEADER) != NULL;
@@ -264,6 +274,9 @@ void http_request_begin(struct http_exchange *x, bool is_parsed)
 	const char *parent = http_header(request, "traceparent");
 	if (parent && ident_is_valid_traceparent(parent, strlen(parent)))
 		(void)snprintf(request->traceparent, sizeof(request->traceparent), "%s", parent);
+
+	http_access_address(last_header(request, "X-Forwarded-For"), info->remote_addr,
+			    request->address);
 }
 
 /* --- judging --- */
@@ -367,13 +380,21 @@ static bool judge_framing(struct http_exchange *x)
 	if (lengths == 1 && !http_content_length_parse(next_header(x->info, "Content-Length", &at),
 						       &x->content_length))
 		return refuse_framing(x, 400, "bad-request", "Content-Length is not a number.");
-	if (x->content_length > (size_t)x->server->config.body_bytes_max) {
-		char detail[96];
-		(void)snprintf(detail, sizeof(detail), "The body may have at most %lld bytes.",
-			       (long long)x->server->config.body_bytes_max);
-		return refuse_framing(x, 413, "content-too-large", detail);
-	}
 	return true;
+}
+
+static bool is_too_long(const struct http_exchange *x)
+{
+	return x->content_length > (size_t)x->server->config.body_bytes_max;
+}
+
+static bool refuse_length(struct http_exchange *x)
+{
+	char detail[96];
+
+	(void)snprintf(detail, sizeof(detail), "The body may have at most %lld bytes.",
+		       (long long)x->server->config.body_bytes_max);
+	return refuse_framing(x, 413, "content-too-large", detail);
 }
 
 /* Whether civetweb will keep the connection and the client expects it to. */
@@ -437,17 +458,29 @@ static bool must_be_json(const struct http_exchange *x, const struct http_route 
 	       (route->flags & HTTP_JSON_OPTIONAL && x->content_length > 0);
 }
 
-static const struct http_route *judge_content(struct http_exchange *x,
-					      const struct http_route *route)
+static bool judge_content(struct http_exchange *x, const struct http_route *route)
 {
-	if (!route || !must_be_json(x, route))
-		return route;
-	if (count_headers(x->info, "Content-Type") == 1 &&
-	    http_media_type_is_json(http_header(&x->request, "Content-Type")))
-		return route;
-	http_problem(x->response, 415, "unsupported-media-type",
-		     "Send the body as application/json in UTF-8.");
-	return NULL;
+	if (must_be_json(x, route)) {
+		const char *type = http_header(&x->request, "Content-Type");
+		const bool is_taken =
+			http_media_type_is(type, "application/json") ||
+			(route->flags & HTTP_MERGE_PATCH &&
+			 http_media_type_is(type, "application/merge-patch+json"));
+		if (count_headers(x->info, "Content-Type") != 1 || !is_taken) {
+			http_problem(x->response, 415, "unsupported-media-type",
+				     "Send the body as application/json in UTF-8.");
+			return false;
+		}
+	}
+	return !is_too_long(x) || refuse_length(x);
+}
+
+/* All that can be said before the body is read. */
+static const struct http_route *judge_route(struct http_exchange *x)
+{
+	const struct http_route *route = find_route(x);
+
+	return route && http_access_judge(x, route) && judge_content(x, route) ? route : NULL;
 }
 
 /* --- the body --- */
@@ -529,17 +562,16 @@ const struct http_route *http_request_accept(struct http_exchange *x)
 		return NULL;
 	x->keep_alive = is_keep_alive_wanted(x->info);
 
-	const struct http_route *route = judge_content(x, find_route(x));
-	if (is_continue_expected(x)) {
-		if (!route) {
-			/* The final answer comes instead of the 100: the body may never be sent. */
-			x->keep_alive = false;
-			x->body_unread = true;
-			return NULL;
-		}
-		if (!judge_expectation(x))
-			return NULL;
+	const struct http_route *route = judge_route(x);
+	if (!route && (is_continue_expected(x) || is_too_long(x))) {
+		/* The final answer comes instead of the 100, or of reading: the body may never be
+		 * sent, or is more than there is room for. */
+		x->keep_alive = false;
+		x->body_unread = true;
+		return NULL;
 	}
+	if (is_continue_expected(x) && !judge_expectation(x))
+		return NULL;
 	return read_body(x) ? route : NULL;
 }
 

@@ -109,9 +109,9 @@ err_code ops_open(const struct config_common *config, const char *service,
 		  void (*before_metrics)(void *ctx), void *ctx, struct ops **ret, struct err *err)
 {
 	static const struct http_route routes[] = {
-		{ "GET", "/livez", answer_alive, HTTP_PLAIN },
-		{ "GET", "/readyz", answer_ready, HTTP_PLAIN },
-		{ "GET", "/metrics", answer_metrics, HTTP_PLAIN },
+		{ "GET", "/livez", answer_alive, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+		{ "GET", "/readyz", answer_ready, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+		{ "GET", "/metrics", answer_metrics, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
 	};
 	assert(config && service && count <= OPS_CHECKS_MAX && metrics && ret);
 

@@ -72,6 +72,7 @@ static err_code open_server(const struct read_api_config *config, struct read_ap
 		.request_timeout_ms = REQUEST_TIMEOUT_MS,
 		.keep_alive_timeout_ms = KEEP_ALIVE_TIMEOUT_MS,
 		.service = READ_API_PROGRAM.name,
+		.authenticate = http_authenticate_nobody,
 	};
 
 	return http_server_open(&http, READ_API_ROUTES, READ_API_ROUTES_COUNT, api, metrics, ret,
@@ -103,6 +104,7 @@ static err_code open_wait_server(const struct read_api_config *config, struct re
 		.request_timeout_ms = WAIT_REQUEST_TIMEOUT_MS,
 		.keep_alive_timeout_ms = WAIT_KEEP_ALIVE_TIMEOUT_MS,
 		.service = "read-api-wait",
+		.authenticate = http_authenticate_nobody,
 	};
 
 	return http_server_open(&http, WAIT_ROUTES, WAIT_ROUTES_COUNT, api, NULL, ret, err);

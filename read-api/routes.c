@@ -82,10 +82,10 @@ static void get_layout(void *ctx, const struct http_request *request,
 }
 
 const struct http_route READ_API_ROUTES[] = {
-	{ "GET", "/api/events", get_events, HTTP_PLAIN },
-	{ "GET", "/api/events/{id}", get_event, HTTP_PLAIN },
-	{ "GET", "/api/events/{id}/layout", get_layout, HTTP_PLAIN },
-	{ "GET", "/api/bookings", booking_routes_list, HTTP_PLAIN },
-	{ "GET", "/api/bookings/{id}", booking_routes_get, HTTP_PLAIN },
+	{ "GET", "/api/events", get_events, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+	{ "GET", "/api/events/{id}", get_event, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+	{ "GET", "/api/events/{id}/layout", get_layout, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+	{ "GET", "/api/bookings", booking_routes_list, HTTP_PLAIN, HTTP_ACCESS_USER },
+	{ "GET", "/api/bookings/{id}", booking_routes_get, HTTP_PLAIN, HTTP_ACCESS_USER },
 };
 const size_t READ_API_ROUTES_COUNT = sizeof(READ_API_ROUTES) / sizeof(READ_API_ROUTES[0]);

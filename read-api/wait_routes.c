@@ -114,7 +114,7 @@ static void get_outcome(void *ctx, const struct http_request *request,
 }
 
 const struct http_route WAIT_ROUTES[] = {
-	{ "GET", "/api/bookings/{id}", get_booking, HTTP_PLAIN },
-	{ "GET", "/internal/outcomes/{id}/{command}", get_outcome, HTTP_PLAIN },
+	{ "GET", "/api/bookings/{id}", get_booking, HTTP_PLAIN, HTTP_ACCESS_USER },
+	{ "GET", "/internal/outcomes/{id}/{command}", get_outcome, HTTP_PLAIN, HTTP_ACCESS_USER },
 };
 const size_t WAIT_ROUTES_COUNT = sizeof(WAIT_ROUTES) / sizeof(WAIT_ROUTES[0]);

@@ -104,6 +104,7 @@ static err_code open_server(const struct write_api_config *config, struct write_
 		.handlers_min = config->at_once_min,
 		.service = "api",
 		.log_requests = true,
+		.authenticate = http_authenticate_nobody,
 	};
 
 	return http_server_open(&http, WRITE_API_ROUTES, WRITE_API_ROUTES_COUNT, api, metrics, ret,

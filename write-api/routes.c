@@ -4,12 +4,12 @@
 #include "book.h"
 
 const struct http_route WRITE_API_ROUTES[] = {
-	{ "POST", "/api/book", book_one_seat, HTTP_JSON },
-	{ "POST", "/api/bookings", book_seats, HTTP_JSON },
-	{ "PUT", "/api/bookings/{id}/confirm", act_confirm, HTTP_JSON_OPTIONAL },
-	{ "PUT", "/api/bookings/{id}/extend", act_extend, HTTP_JSON_OPTIONAL },
-	{ "PUT", "/api/bookings/{id}/cancel", act_cancel, HTTP_JSON_OPTIONAL },
-	{ "DELETE", "/api/bookings/{id}", act_cancel, HTTP_JSON_OPTIONAL },
+	{ "POST", "/api/book", book_one_seat, HTTP_JSON, HTTP_ACCESS_USER },
+	{ "POST", "/api/bookings", book_seats, HTTP_JSON, HTTP_ACCESS_USER },
+	{ "PUT", "/api/bookings/{id}/confirm", act_confirm, HTTP_JSON_OPTIONAL, HTTP_ACCESS_USER },
+	{ "PUT", "/api/bookings/{id}/extend", act_extend, HTTP_JSON_OPTIONAL, HTTP_ACCESS_USER },
+	{ "PUT", "/api/bookings/{id}/cancel", act_cancel, HTTP_JSON_OPTIONAL, HTTP_ACCESS_USER },
+	{ "DELETE", "/api/bookings/{id}", act_cancel, HTTP_JSON_OPTIONAL, HTTP_ACCESS_USER },
 };
 const size_t WRITE_API_ROUTES_COUNT = sizeof(WRITE_API_ROUTES) / sizeof(WRITE_API_ROUTES[0]);
 

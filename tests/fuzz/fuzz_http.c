@@ -82,10 +82,10 @@ static void handle(void *ctx, const struct http_request *request, struct http_re
 static int open_server(void)
 {
 	static const struct http_route routes[] = {
-		{ "GET", "/{a}", handle, HTTP_PLAIN },
-		{ "POST", "/{a}", handle, HTTP_PLAIN },
-		{ "PUT", "/{a}/{b}", handle, HTTP_JSON_OPTIONAL },
-		{ "POST", "/{a}/{b}", handle, HTTP_JSON },
+		{ "GET", "/{a}", handle, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+		{ "POST", "/{a}", handle, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+		{ "PUT", "/{a}/{b}", handle, HTTP_JSON_OPTIONAL, HTTP_ACCESS_PUBLIC },
+		{ "POST", "/{a}/{b}", handle, HTTP_JSON, HTTP_ACCESS_PUBLIC },
 	};
 	const struct http_config config = {
 		.host = "127.0.0.1",

@@ -66,14 +66,14 @@ err_code http_fixture_open_server(struct http_fixture *fixture, int port, struct
 				  struct http_server **ret, struct err *err)
 {
 	static const struct http_route routes[] = {
-		{ "GET", "/echo/{id}", echo, HTTP_PLAIN },
-		{ "POST", "/echo/{id}", take, HTTP_PLAIN },
-		{ "POST", "/json", take, HTTP_JSON },
-		{ "PUT", "/optional", take, HTTP_JSON_OPTIONAL },
-		{ "DELETE", "/optional", take, HTTP_JSON_OPTIONAL },
-		{ "GET", "/large", large, HTTP_PLAIN },
-		{ "GET", "/lent", lend, HTTP_PLAIN },
-		{ "GET", "/slow", slow, HTTP_PLAIN },
+		{ "GET", "/echo/{id}", echo, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+		{ "POST", "/echo/{id}", take, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+		{ "POST", "/json", take, HTTP_JSON, HTTP_ACCESS_PUBLIC },
+		{ "PUT", "/optional", take, HTTP_JSON_OPTIONAL, HTTP_ACCESS_PUBLIC },
+		{ "DELETE", "/optional", take, HTTP_JSON_OPTIONAL, HTTP_ACCESS_PUBLIC },
+		{ "GET", "/large", large, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+		{ "GET", "/lent", lend, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+		{ "GET", "/slow", slow, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
 	};
 	const struct http_config config = {
 		.host = "127.0.0.1",

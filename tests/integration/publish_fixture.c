@@ -81,6 +81,7 @@ static void open_server(struct publish_fixture *fixture)
 		.request_timeout_ms = 5000,
 		.keep_alive_timeout_ms = 10000,
 		.service = "api",
+		.authenticate = http_authenticate_nobody,
 	};
 	struct err err = { 0 };
 

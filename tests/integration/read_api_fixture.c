@@ -47,6 +47,7 @@ static void open_server(struct fixture *fixture, int64_t threads, const struct h
 		.request_timeout_ms = 5000,
 		.keep_alive_timeout_ms = 1000,
 		.service = "read-api",
+		.authenticate = http_authenticate_nobody,
 	};
 	struct err err = { 0 };
 
