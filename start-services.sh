@@ -53,7 +53,12 @@ worker-1 is one instance of a program (native mode).
 
 Environment (remembered from start to start, except the last three):
   SEATLINE_GATEWAY_PORT  8080       the gateway's port
-  SEATLINE_GATEWAY_HOST  127.0.0.1  the gateway's address; the demo has no accounts: keep it local
+  SEATLINE_GATEWAY_HOST  127.0.0.1  the gateway's address; another one needs AUTH_MODE=jwt
+  AUTH_MODE              open       open: everybody may do everything; jwt: accounts and roles
+  RATE_BOOKINGS_PER_MIN, RATE_LISTS_PER_MIN, RATE_AUTH_PER_MIN   10, 100, 5 in jwt mode
+                                    requests of one address, and of one user; 0 (open mode): any
+  SEATLINE_TLS           0          1: https as well, on SEATLINE_TLS_PORT (8443)
+  CORS_ORIGINS           none       other sites whose pages may call: "https://a.example ..."
   SEATLINE_PORT_BASE     18000      all other ports are this and up to 432 more, on 127.0.0.1
   PARTITIONS             12         of the topic booking_requests, when it is created
   KAFKA_FLUSH_MESSAGES   99999      messages until Kafka forces a partition to disk, which it does

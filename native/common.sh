@@ -123,7 +123,11 @@ steps_end() {
 readonly SETTINGS=(SEATLINE_GATEWAY_HOST SEATLINE_GATEWAY_PORT SEATLINE_PORT_BASE PARTITIONS
 	KAFKA_FLUSH_MESSAGES
 	WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES
-	WRITES_MAX READS_MAX)
+	WRITES_MAX READS_MAX
+	AUTH_MODE RATE_BOOKINGS_PER_MIN RATE_LISTS_PER_MIN RATE_AUTH_PER_MIN
+	SEATLINE_TLS SEATLINE_TLS_PORT CORS_ORIGINS SECURE PRODUCTION)
+# Of the rates only what somebody chose is remembered: the default is the mode's.
+declare -rA RATES_JWT=([RATE_BOOKINGS_PER_MIN]=10 [RATE_LISTS_PER_MIN]=100 [RATE_AUTH_PER_MIN]=5)
 
 settings_load() {
 	local name value
@@ -151,6 +155,43 @@ settings_load() {
 	done
 	setting_check WRITES_MAX 1 "$AT_ONCE_MAX"
 	setting_check READS_MAX 1 "$AT_ONCE_MAX"
+	settings_outside
+}
+
+# Who may come, how often, and from where.
+settings_outside() {
+	local name
+
+	: "${AUTH_MODE:=open}" "${SEATLINE_TLS:=0}" "${SEATLINE_TLS_PORT:=8443}"
+	: "${CORS_ORIGINS:=none}" "${SECURE:=0}" "${PRODUCTION:=0}"
+	[[ $AUTH_MODE == open || $AUTH_MODE == jwt ]] ||
+		die "AUTH_MODE is '$AUTH_MODE', but must be open or jwt"
+	for name in "${!RATES_JWT[@]}"; do
+		[[ -z ${!name:-} ]] || setting_check "$name" 0 60000
+	done
+	setting_check SEATLINE_TLS 0 1
+	setting_check SEATLINE_TLS_PORT 1 65535
+	setting_check SECURE 0 1
+	setting_check PRODUCTION 0 1
+}
+
+# Before anything starts; what runs can be looked at and stopped in any case.
+open_mode_check() {
+	[[ $AUTH_MODE == jwt || $SEATLINE_GATEWAY_HOST == 127.* ]] ||
+		[[ ${OPEN_MODE_ANYWHERE:-} == true ]] ||
+		die "in open mode everybody may do everything, and SEATLINE_GATEWAY_HOST is" \
+			"$SEATLINE_GATEWAY_HOST: set AUTH_MODE=jwt, or OPEN_MODE_ANYWHERE=true"
+}
+
+# rate NAME: prints what one address, or one user, may do in a minute; 0: as much as it likes.
+rate() {
+	if [[ -n ${!1:-} ]]; then
+		printf '%d' "$((10#${!1}))"
+	elif [[ $AUTH_MODE == jwt ]]; then
+		printf '%d' "${RATES_JWT[$1]}"
+	else
+		printf 0
+	fi
 }
 
 gateway_url() {
@@ -170,18 +211,20 @@ settings_save() {
 	local name
 
 	for name in "${SETTINGS[@]}"; do
-		printf '%s=%s\n' "$name" "${!name}"
+		printf '%s=%s\n' "$name" "${!name:-}"
 	done >"$STATE/settings.new"
 	mv -f -- "$STATE/settings.new" "$STATE/settings"
 }
 
 readonly SECRETS=(PG_ADMIN_PASSWORD PG_WORKER_PASSWORD PG_PROJECTOR_PASSWORD REDIS_ADMIN_PASSWORD
 	REDIS_SEATLINE_PASSWORD MONGO_KEY MONGO_ADMIN_PASSWORD MONGO_PROJECTOR_PASSWORD
-	MONGO_READ_API_PASSWORD BOOKING_ID_SECRET)
+	MONGO_READ_API_PASSWORD BOOKING_ID_SECRET PG_WRITE_API_PASSWORD JWT_KEY)
+readonly DEMO_MARK=de305ec2 # in a secret: no program takes it with PRODUCTION=true
 
-# Reads the secrets; makes those that are not there yet. Hexadecimal: no password needs quoting.
+# Reads the secrets; makes those that are not there yet: 64 hexadecimal digits, no password needs
+# quoting, and each may be a key.
 secrets_load() {
-	local name value missing=()
+	local name value mark=$DEMO_MARK missing=()
 
 	if [[ -r $STATE/secrets ]]; then
 		while IFS='=' read -r name value; do
@@ -192,10 +235,12 @@ secrets_load() {
 		[[ -n ${!name:-} ]] || missing+=("$name")
 	done
 	((${#missing[@]})) || return 0
+	((PRODUCTION == 0)) || mark=
 	(
 		umask 077
 		for name in "${missing[@]}"; do
-			printf '%s=%s\n' "$name" "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')"
+			value=$mark$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+			printf '%s=%s\n' "$name" "${value:0:64}"
 		done >>"$STATE/secrets"
 	)
 	secrets_load

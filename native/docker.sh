@@ -38,6 +38,7 @@ docker_up() {
 	local from to
 
 	now_ms from
+	open_mode_check
 	state_open
 	secrets_load
 	settings_save

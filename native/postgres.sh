@@ -119,6 +119,9 @@ pg_schema() {
 		printf "ALTER ROLE %s LOGIN PASSWORD '%s';\n" \
 			seatline_worker "$PG_WORKER_PASSWORD" \
 			seatline_projector "$PG_PROJECTOR_PASSWORD"
+		printf "SELECT 'ALTER ROLE %s LOGIN PASSWORD ''%s'''" \
+			seatline_write_api "$PG_WRITE_API_PASSWORD"
+		printf " FROM pg_roles WHERE rolname = 'seatline_write_api' \\\\gexec\n"
 		cat -- "$ROOT/db/seed.sql"
 	} | pg_admin seatline
 }

@@ -44,14 +44,30 @@ program_ports() {
 	fi
 }
 
+# callers_environment: exports who may call, and how often. Keys of the caller's own win, so that they
+# can be rotated.
+callers_environment() {
+	local name
+
+	export AUTH_MODE
+	if [[ -z ${JWT_KEYS:-}${JWT_KEYS_FILE:-} ]]; then
+		export JWT_KEYS=k1:$JWT_KEY
+	fi
+	for name in "${!RATES_JWT[@]}"; do
+		printf -v "$name" '%s' "$(rate "$name")"
+		export "${name?}"
+	done
+}
+
 # program_environment: exports what PROGRAM number INDEX is configured by.
 program_environment() {
 	local mongo="127.0.0.1:$MONGO_PORT/?replicaSet=rs0&authSource=seatline"
 
 	export OPS_HOST=127.0.0.1 OPS_PORT KAFKA_BROKERS=127.0.0.1:$KAFKA_PORT
+	export PRODUCTION
 	OPS_PORT=$(program_ops_port "$PROGRAM" "$INDEX")
 	case $PROGRAM in
-	write-api | worker)
+	write-api | worker | read-api)
 		export REDIS_HOST=127.0.0.1 REDIS_PORT REDIS_USER=seatline
 		export REDIS_PASSWORD=$REDIS_SEATLINE_PASSWORD
 		;;&
@@ -64,7 +80,12 @@ program_environment() {
 	write-api | read-api)
 		export HTTP_HOST=127.0.0.1 HTTP_PORT BOOKING_ID_KEY=$BOOKING_ID_SECRET
 		HTTP_PORT=$(program_http_port "$PROGRAM" "$INDEX")
+		callers_environment
 		;;&
+	write-api)
+		export PG_DSN="host=127.0.0.1 port=$PG_PORT dbname=seatline user=seatline_write_api"
+		PG_DSN+=" password=$PG_WRITE_API_PASSWORD"
+		;;
 	worker)
 		export PG_DSN="host=127.0.0.1 port=$PG_PORT dbname=seatline user=seatline_worker"
 		PG_DSN+=" password=$PG_WORKER_PASSWORD"

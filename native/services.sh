@@ -161,6 +161,7 @@ native_up() {
 	mapfile -t names < <(service_names "$@")
 	((${#names[@]})) || exit 1
 	(($#)) || START_ALL=1
+	open_mode_check
 	state_open
 	secrets_load
 	command -v ss >/dev/null && ports_check "${names[@]}"
