@@ -7,8 +7,14 @@
 #include <string.h>
 
 static const char *const type_names[COMMAND_TYPE_COUNT] = {
-	[COMMAND_BOOK] = "book",       [COMMAND_HOLD] = "hold",     [COMMAND_CONFIRM] = "confirm",
-	[COMMAND_EXTEND] = "extend",   [COMMAND_CANCEL] = "cancel",
+	[COMMAND_BOOK] = "book",
+	[COMMAND_HOLD] = "hold",
+	[COMMAND_CONFIRM] = "confirm",
+	[COMMAND_EXTEND] = "extend",
+	[COMMAND_CANCEL] = "cancel",
+	[COMMAND_BLOCK] = "block",
+	[COMMAND_UNBLOCK] = "unblock",
+	[COMMAND_CANCEL_EVENT] = "cancel_event",
 };
 
 const char *command_type_name(enum command_type type)
@@ -25,6 +31,13 @@ bool command_type_parse(const char *text, enum command_type *ret)
 		}
 	}
 	return false;
+}
+
+/* An IP address as inet_ntop writes it, or near enough: it is for people to read. */
+static bool is_address(const char *text, size_t len)
+{
+	return len > 0 && len < COMMAND_ADDRESS_BYTES_MAX &&
+	       strspn(text, "0123456789abcdefABCDEF.:") >= len;
 }
 
 /* A member after another one; "" leaves it out. */
@@ -64,13 +77,17 @@ void command_encode(const struct command *command, struct strbuf *out)
 	add_member(out, "bookingId", command->booking_id.text);
 	if (command_makes_booking(command->type)) {
 		add_member(out, "eventId", command->event_id);
-		add_seats(out, command);
+		if (command_names_seats(command->type))
+			add_seats(out, command);
 		add_member(out, "idempotencyKey", command->idempotency_key.text);
 	} else {
 		add_member(out, "commandId", command->id.text);
 		add_member(out, "paymentReference", command->payment_reference);
 	}
 	add_member(out, "userId", command->user_id);
+	add_member(out, "actor", command->actor);
+	if (is_address(command->address, strlen(command->address)))
+		add_member(out, "address", command->address);
 	add_member(out, "requestedAt", requested_at);
 	strbuf_add_char(out, '}');
 }
@@ -217,11 +234,37 @@ static err_code get_payment_reference(const json_t *object, struct command *comm
 	return ERR_OK;
 }
 
+static err_code get_address(const json_t *object, struct command *command, struct err *err)
+{
+	const char *text;
+	size_t len;
+	const err_code code = get_text(object, "address", &text, &len, err);
+	if (code != ERR_OK)
+		return code;
+	if (!is_address(text, len))
+		return err_set(err, ERR_INVALID, "address is no IP address");
+
+	memcpy(command->address, text, len + 1);
+	return ERR_OK;
+}
+
+/* Who asked for it and from where, each where it is said. */
+static err_code get_origin(const json_t *object, struct command *command, struct err *err)
+{
+	err_code code = ERR_OK;
+
+	if (json_object_get(object, "actor"))
+		code = get_ident(object, "actor", command->actor, err);
+	if (code == ERR_OK && json_object_get(object, "address"))
+		code = get_address(object, command, err);
+	return code;
+}
+
 /* What a command has that makes a booking. */
 static err_code get_making(const json_t *object, struct command *command, struct err *err)
 {
 	err_code code = get_ident(object, "eventId", command->event_id, err);
-	if (code == ERR_OK)
+	if (code == ERR_OK && command_names_seats(command->type))
 		code = get_seats(object, command, err);
 	if (code == ERR_OK)
 		code = get_ident(object, "userId", command->user_id, err);
@@ -333,6 +376,27 @@ static bool read_key(struct rest *rest, struct command_id *ret)
 	return read_string(rest, &text, &len) && command_id_parse(text, len, ret, NULL) == ERR_OK;
 }
 
+static bool read_actor(struct rest *rest, struct command *command)
+{
+	return !skip(rest, ",\"actor\":\"") ||
+	       read_ident(rest, ident_is_valid, command->actor);
+}
+
+static bool read_address(struct rest *rest, struct command *command)
+{
+	const char *text = NULL;
+	size_t len = 0;
+
+	if (!skip(rest, ",\"address\":\""))
+		return true;
+	if (!read_string(rest, &text, &len) || !is_address(text, len))
+		return false;
+	memcpy(command->address, text, len);
+	command->address[len] = '\0';
+
+	return true;
+}
+
 static bool read_time(struct rest *rest, int64_t *ret)
 {
 	char copy[CLOCK_TEXT_BYTES_MAX];
@@ -348,7 +412,7 @@ static bool read_time(struct rest *rest, int64_t *ret)
 	return clock_parse(copy, ret, NULL) == ERR_OK;
 }
 
-/* A command that makes a booking, in the words and the order of command_encode: nearly all are, and
+/* A command that takes seats, in the words and the order of command_encode: nearly all are, and
  * reading them needs no tree. False for all else, also for what is wrong. */
 static bool decode_usual(const char *bytes, size_t len, struct command *ret)
 {
@@ -360,6 +424,7 @@ static bool decode_usual(const char *bytes, size_t len, struct command *ret)
 	    !read_ident(&rest, ident_is_valid, command.event_id) || !read_seats(&rest, &command) ||
 	    !read_key(&rest, &command.idempotency_key) || !skip(&rest, ",\"userId\":\"") ||
 	    !read_ident(&rest, ident_is_valid, command.user_id) ||
+	    !read_actor(&rest, &command) || !read_address(&rest, &command) ||
 	    !read_time(&rest, &command.requested_at_ms) || !skip(&rest, "}") ||
 	    rest.at != rest.end)
 		return false;
@@ -389,6 +454,8 @@ err_code command_decode(const char *bytes, size_t len, struct command *ret, stru
 	if (code == ERR_OK)
 		code = command_makes_booking(command.type) ? get_making(object, &command, err)
 							   : get_acting(object, &command, err);
+	if (code == ERR_OK)
+		code = get_origin(object, &command, err);
 	if (code == ERR_OK)
 		code = get_time(object, &command.requested_at_ms, err);
 	if (code == ERR_OK)

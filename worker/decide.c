@@ -158,7 +158,7 @@ enum { ACT_CONFIRM, ACT_EXTEND, ACT_CANCEL, ACT_COUNT };
 
 static_assert(COMMAND_CONFIRM + ACT_EXTEND == COMMAND_EXTEND &&
 		      COMMAND_CONFIRM + ACT_CANCEL == COMMAND_CANCEL &&
-		      COMMAND_CONFIRM + ACT_COUNT == COMMAND_TYPE_COUNT,
+		      COMMAND_CONFIRM + ACT_COUNT == COMMAND_BLOCK,
 	      "the table's columns are the commands");
 
 struct rule {

@@ -76,7 +76,7 @@ struct known_booking {
 	enum booking_status status;
 	enum reason reason;     /* why rejected or expired */
 	int32_t version;        /* of its newest row in the log */
-	enum command_type mode; /* COMMAND_BOOK or COMMAND_HOLD */
+	enum command_type mode; /* what made it */
 	char event_id[IDENT_BYTES_MAX]; /* "" for one that was not found; then there is no seat */
 	char user_id[IDENT_BYTES_MAX];
 	unsigned seat_count;

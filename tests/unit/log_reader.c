@@ -208,6 +208,9 @@ static bool is_allowed(const struct log_reader *reader, const struct log_row *ro
 	case COMMAND_CANCEL:
 		return (in_time || (!is_new && before->status == BOOKING_CONFIRMED)) &&
 		       row->status == BOOKING_CANCELLED && row->expires_ms == 0;
+	case COMMAND_BLOCK:
+	case COMMAND_UNBLOCK:
+	case COMMAND_CANCEL_EVENT:
 	case COMMAND_TYPE_COUNT:
 		break;
 	}

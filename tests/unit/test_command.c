@@ -35,6 +35,11 @@ static const struct command good = {
 #define CONFIRM   "\"type\":\"confirm\""
 #define EXTEND    "\"type\":\"extend\""
 #define CANCEL    "\"type\":\"cancel\""
+#define BLOCK     "\"type\":\"block\""
+#define UNBLOCK   "\"type\":\"unblock\""
+#define CALL_OFF  "\"type\":\"cancel_event\""
+#define ACTOR     "\"actor\":\"admin-1\""
+#define ADDRESS   "\"address\":\"2001:db8::1\""
 #define REST      USER "," TIME
 
 /* One of each kind, as it is written. */
@@ -84,7 +89,61 @@ static const struct {
 	    .id = { CID },
 	    .requested_at_ms = 1772393400000 },
 	  "{" CANCEL "," BOOKING "," COMMAND "," TIME "}" },
+	{ { .type = COMMAND_BOOK,
+	    .booking_id = { ID },
+	    .event_id = "concert123",
+	    .user_id = "u1",
+	    .actor = "admin-1",
+	    .address = "2001:db8::1",
+	    .seat_count = 1,
+	    .seat_ids = { "A1" },
+	    .requested_at_ms = 1772393400000 },
+	  "{" TYPE "," BOOKING "," EVENT "," SEATS "," USER "," ACTOR "," ADDRESS "," TIME "}" },
+	{ { .type = COMMAND_HOLD,
+	    .booking_id = { ID },
+	    .event_id = "concert123",
+	    .user_id = "u1",
+	    .address = "192.0.2.255",
+	    .seat_count = 1,
+	    .seat_ids = { "A1" },
+	    .requested_at_ms = 1772393400000 },
+	  "{" HOLD "," BOOKING "," EVENT "," SEATS "," USER ",\"address\":\"192.0.2.255\"," TIME
+	  "}" },
+	{ { .type = COMMAND_CONFIRM,
+	    .booking_id = { ID },
+	    .actor = "admin-1",
+	    .address = "2001:db8::1",
+	    .id = { CID },
+	    .requested_at_ms = 1772393400000 },
+	  "{" CONFIRM "," BOOKING "," COMMAND "," ACTOR "," ADDRESS "," TIME "}" },
+	{ { .type = COMMAND_BLOCK,
+	    .booking_id = { ID },
+	    .event_id = "concert123",
+	    .user_id = "u1",
+	    .seat_count = 1,
+	    .seat_ids = { "A1" },
+	    .requested_at_ms = 1772393400000 },
+	  "{" BLOCK "," BOOKING "," EVENT "," SEATS "," REST "}" },
+	{ { .type = COMMAND_UNBLOCK,
+	    .booking_id = { ID },
+	    .event_id = "concert123",
+	    .user_id = "u1",
+	    .address = "2001:db8::1",
+	    .seat_count = 1,
+	    .seat_ids = { "A1" },
+	    .requested_at_ms = 1772393400000 },
+	  "{" UNBLOCK "," BOOKING "," EVENT "," SEATS "," USER "," ADDRESS "," TIME "}" },
+	{ { .type = COMMAND_CANCEL_EVENT,
+	    .booking_id = { ID },
+	    .event_id = "concert123",
+	    .user_id = "u1",
+	    .actor = "admin-1",
+	    .requested_at_ms = 1772393400000 },
+	  "{" CALL_OFF "," BOOKING "," EVENT "," USER "," ACTOR "," TIME "}" },
 };
+
+/* The last that knows a booking by its id alone, and nothing else. */
+#define PLAIN_CANCEL 5
 
 static err_code decode(const char *text, struct command *ret, struct err *err)
 {
@@ -97,6 +156,8 @@ static void expect_same(const struct command *a, const struct command *b)
 	cr_expect_str_eq(a->booking_id.text, b->booking_id.text);
 	cr_expect_str_eq(a->event_id, b->event_id);
 	cr_expect_str_eq(a->user_id, b->user_id);
+	cr_expect_str_eq(a->actor, b->actor);
+	cr_expect_str_eq(a->address, b->address);
 	cr_assert_eq(a->seat_count, b->seat_count);
 	for (unsigned i = 0; i < a->seat_count; i++)
 		cr_expect_str_eq(a->seat_ids[i], b->seat_ids[i]);
@@ -128,6 +189,8 @@ Test(command, reads_what_it_writes)
 	largest.seat_count = COMMAND_SEATS_MAX;
 	memset(largest.event_id, 'e', IDENT_BYTES_MAX - 1);
 	memset(largest.user_id, 'u', IDENT_BYTES_MAX - 1);
+	memset(largest.actor, 'c', IDENT_BYTES_MAX - 1);
+	memset(largest.address, 'f', COMMAND_ADDRESS_BYTES_MAX - 1);
 	for (unsigned i = 0; i < COMMAND_SEATS_MAX; i++)
 		memset(largest.seat_ids[i], 'a' + (int)i, IDENT_BYTES_MAX - 1);
 	struct command early = good;
@@ -185,12 +248,39 @@ Test(command, ignores_what_belongs_to_other_types)
 		"{" CANCEL "," BOOKING "," COMMAND ",\"eventId\":7,\"seatIds\":7," TIME "}",
 		"{" CANCEL "," BOOKING "," COMMAND ",\"idempotencyKey\":7," TIME "}",
 	};
+	static const char *const called_off[] = {
+		"{" CALL_OFF "," BOOKING "," EVENT "," SEATS "," USER "," ACTOR "," TIME "}",
+		"{" CALL_OFF "," BOOKING "," EVENT ",\"seatIds\":[]," USER "," ACTOR "," TIME "}",
+		"{" CALL_OFF "," COMMAND "," BOOKING "," EVENT "," USER "," ACTOR "," TIME "}",
+	};
 
 	for (size_t i = 0; i < COUNT(same); i++) {
 		struct command read;
 		struct err err = { .text = "" };
 		cr_assert_eq(decode(same[i], &read, &err), ERR_OK, "'%s': %s", same[i], err.text);
+		expect_same(&read, &all[PLAIN_CANCEL].command);
+	}
+	for (size_t i = 0; i < COUNT(called_off); i++) {
+		struct command read;
+		struct err err = { .text = "" };
+		cr_assert_eq(decode(called_off[i], &read, &err), ERR_OK, "'%s': %s", called_off[i],
+			     err.text);
 		expect_same(&read, &all[COUNT(all) - 1].command);
+	}
+}
+
+Test(command, leaves_out_an_address_that_is_none)
+{
+	static const char *const none[] = { "", "unix:", "localhost", "1.2.3.4, 5.6.7.8", "\"" };
+
+	for (size_t i = 0; i < COUNT(none); i++) {
+		_cleanup_(strbuf_done) struct strbuf buf;
+		struct command command = good;
+
+		strbuf_init(&buf, COMMAND_BYTES_MAX);
+		(void)snprintf(command.address, sizeof(command.address), "%s", none[i]);
+		command_encode(&command, &buf);
+		cr_expect_str_eq(buf.data, GOOD);
 	}
 }
 
@@ -295,6 +385,26 @@ static const struct {
 	  "paymentReference is not" },
 	{ WITH_COMMAND(COMMAND ",\"paymentReference\":\"" X64 X64 "x\""),
 	  "paymentReference is not" },
+	{ WITH_USER(USER ",\"actor\":7"), "actor is not a string" },
+	{ WITH_USER(USER ",\"actor\":null"), "actor is not a string" },
+	{ WITH_USER(USER ",\"actor\":\"\""), "actor is not 1 to 64" },
+	{ WITH_USER(USER ",\"actor\":\"a b\""), "actor is not 1 to 64" },
+	{ WITH_USER(USER "," ACTOR "," ACTOR), "named twice" },
+	{ WITH_USER(USER ",\"address\":7"), "address is not a string" },
+	{ WITH_USER(USER ",\"address\":\"\""), "address is no IP address" },
+	{ WITH_USER(USER ",\"address\":\"localhost\""), "address is no IP address" },
+	{ WITH_USER(USER ",\"address\":\"1.2.3.4\\n\""), "address is no IP address" },
+	{ WITH_USER(USER ",\"address\":\"" X16 X16 X16 "\""), "address is no IP address" },
+	{ WITH_USER(USER ",\"address\":\"1111111111111111111111111111111111111111111111\""),
+	  "address is no IP address" },
+	{ WITH_USER(USER "," ADDRESS "," ADDRESS), "named twice" },
+	{ WITH_COMMAND(COMMAND ",\"actor\":\"..\""), "actor is not 1 to 64" },
+	{ "{" BLOCK "," BOOKING "," EVENT "," REST "}", "seatIds is missing" },
+	{ "{" BLOCK "," BOOKING "," EVENT "," SEATS "," TIME "}", "userId is missing" },
+	{ "{" UNBLOCK "," BOOKING "," SEATS "," REST "}", "eventId is missing" },
+	{ "{" UNBLOCK "," BOOKING "," EVENT ",\"seatIds\":[]," REST "}", "seatIds has 0" },
+	{ "{" CALL_OFF "," BOOKING "," REST "}", "eventId is missing" },
+	{ "{" CALL_OFF "," BOOKING "," EVENT "," TIME "}", "userId is missing" },
 	{ WITH_TIME("\"requestedAt\":1772393400000"), "requestedAt is not a string" },
 	{ WITH_TIME("\"requestedAt\":null"), "requestedAt is not a string" },
 	{ WITH_TIME("\"requestedAt\":\"\""), "requestedAt: " },
@@ -341,6 +451,7 @@ Test(command, reads_what_is_nearly_as_it_writes_it_like_anything_else)
 		"{\"type\":\"hold\",\"bookingId\":\"018f0000-0000-8000-8000-000000000001\","
 		"\"eventId\":\"e1\",\"seatIds\":[\"A1\",\"B:2\"],"
 		"\"idempotencyKey\":\"018f0000-0000-8000-8000-000000000002\",\"userId\":\"u1\","
+		"\"actor\":\"a1\",\"address\":\"192.0.2.7\","
 		"\"requestedAt\":\"2026-03-01T19:30:00.000Z\"}";
 	static const char others[] = "\"\\{}[],: 1Ae\t\x7f\xc3";
 	char text[sizeof(usual) + 1];
@@ -418,8 +529,9 @@ Test(command, names_its_types)
 {
 	static const char *const names[COMMAND_TYPE_COUNT] = {
 		[COMMAND_BOOK] = "book",       [COMMAND_HOLD] = "hold",
+		[COMMAND_BLOCK] = "block",     [COMMAND_UNBLOCK] = "unblock",
 		[COMMAND_CONFIRM] = "confirm", [COMMAND_EXTEND] = "extend",
-		[COMMAND_CANCEL] = "cancel",
+		[COMMAND_CANCEL] = "cancel",   [COMMAND_CANCEL_EVENT] = "cancel_event",
 	};
 	static const char *const others[] = { "", "Book", "unknown", "book ", "boo", "expire" };
 
@@ -435,8 +547,12 @@ Test(command, names_its_types)
 		cr_expect_eq(read, COMMAND_TYPE_COUNT);
 	}
 	cr_expect_str_eq(command_type_name(COMMAND_TYPE_COUNT), "unknown");
-	cr_expect(command_makes_booking(COMMAND_BOOK) && command_makes_booking(COMMAND_HOLD));
-	cr_expect_not(command_makes_booking(COMMAND_CONFIRM) ||
-		      command_makes_booking(COMMAND_EXTEND) ||
-		      command_makes_booking(COMMAND_CANCEL));
+	for (int type = 0; type < COMMAND_TYPE_COUNT; type++) {
+		const enum command_type t = (enum command_type)type;
+		const bool acts = t == COMMAND_CONFIRM || t == COMMAND_EXTEND ||
+				  t == COMMAND_CANCEL;
+		cr_expect_eq(command_makes_booking(t), !acts);
+		cr_expect_eq(command_takes_seats(t), t == COMMAND_BOOK || t == COMMAND_HOLD);
+		cr_expect_eq(command_names_seats(t), !acts && t != COMMAND_CANCEL_EVENT);
+	}
 }
