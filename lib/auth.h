@@ -41,6 +41,7 @@ struct auth_token {
 err_code auth_new(const struct auth_config *config, const char *http_host, struct auth **ret,
                   struct err *err) _must_check_;
 void auth_free(struct auth *auth);
+DEFINE_CLEANUP(struct auth *, auth_free)
 
 bool auth_is_open(const struct auth *auth);
 /* There are keys. */
