@@ -24,7 +24,7 @@ static bool is_mode(const char *text, size_t len)
 	enum command_type type;
 
 	return len == strlen(text) && command_type_parse(text, &type) &&
-	       command_makes_booking(type);
+	       command_takes_seats(type);
 }
 
 static const struct grammar ID = {
@@ -93,8 +93,8 @@ void booking_faults_add(struct booking_faults *faults, const char *field, const 
 	(void)snprintf(fault->detail, sizeof(fault->detail), "%s", detail);
 }
 
-static void add_type_fault(struct booking_faults *faults, const char *field, const char *wanted,
-			   const json_t *json)
+void booking_faults_add_type(struct booking_faults *faults, const char *field, const char *wanted,
+			     const json_t *json)
 {
 	static const char *const kinds[] = {
 		[JSON_OBJECT] = "an object",
@@ -148,7 +148,7 @@ static bool read_text(const json_t *json, const char *field, const struct gramma
 		text = json_string_value(json);
 		len = json_string_length(json);
 	} else {
-		add_type_fault(faults, field, "a string or an integer", json);
+		booking_faults_add_type(faults, field, "a string or an integer", json);
 		return false;
 	}
 	if (!grammar->is_valid(text, len)) {
@@ -176,7 +176,7 @@ static bool read_list(const json_t *json, const char *name, const struct grammar
 	bool good = true;
 
 	if (!json_is_array(json)) {
-		add_type_fault(faults, name, "an array of 1 to 10 seats", json);
+		booking_faults_add_type(faults, name, "an array of 1 to 10 seats", json);
 		return false;
 	}
 	if (count < 1 || count > COMMAND_SEATS_MAX) {

@@ -33,6 +33,8 @@ enum booking_form {
 	BOOKING_FORM_COUNT,
 };
 
+struct json_t;
+
 struct booking_fault {
 	char field[BOOKING_FIELD_BYTES_MAX];
 	char detail[BOOKING_FAULT_BYTES_MAX];
@@ -50,3 +52,6 @@ err_code booking_request_parse(enum booking_form form, const char *body, size_t 
 			       struct err *err) _must_check_;
 
 void booking_faults_add(struct booking_faults *faults, const char *field, const char *detail);
+/* "must be <wanted>, not <what it is>" */
+void booking_faults_add_type(struct booking_faults *faults, const char *field, const char *wanted,
+			     const struct json_t *json);
