@@ -57,6 +57,7 @@ Environment (remembered from start to start, except the last three):
   AUTH_MODE              open       open: everybody may do everything; jwt: accounts and roles
   RATE_BOOKINGS_PER_MIN, RATE_LISTS_PER_MIN, RATE_AUTH_PER_MIN   10, 100, 5 in jwt mode
                                     requests of one address, and of one user; 0 (open mode): any
+  ADDRESS_CONNECTIONS_MAX  256 in jwt mode: the same at once, live connections among them
   SEATLINE_TLS           0          1: https as well, on SEATLINE_TLS_PORT (8443)
   CORS_ORIGINS           none       other sites whose pages may call: "https://a.example ..."
   SEATLINE_PORT_BASE     18000      all other ports are this and up to 432 more, on 127.0.0.1

