@@ -7,24 +7,33 @@ from pathlib import Path
 
 from support.wait import wait_for
 
+PAUSED_S = 20
 
-def stat_fields(pid):
-    """State and the fields after it, of /proc/<pid>/stat; None when there is no such process."""
+
+def stat_fields(process):
+    """State and the fields after it, of the stat file in a directory of /proc; None when there is
+    no such process or thread."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(process, "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
 
 
+def thread_states(pid):
+    """Of the threads that live, each its state. A process whose first thread has ended is a zombie
+    to /proc/<pid>/stat, whatever its others do."""
+    fields = [stat_fields(thread) for thread in Path(f"/proc/{pid}/task").glob("*")]
+    return [found[0] for found in fields if found is not None and found[0] not in ("Z", "X")]
+
+
 def is_alive(pid):
     """False for a zombie too: it runs no code any more."""
-    fields = stat_fields(pid)
-    return fields is not None and fields[0] not in ("Z", "X")
+    return bool(thread_states(pid))
 
 
 def start_time(pid):
     """Clock ticks since boot, the second word of a pid file of start-services.sh."""
-    return stat_fields(pid)[19]
+    return stat_fields(f"/proc/{pid}")[19]
 
 
 class Process:
@@ -100,12 +109,14 @@ class Process:
         return self.stop(10, signal.SIGKILL)
 
     def pause(self):
+        """Until it does nothing any more: kill() returns before its threads have stopped, and a
+        thread that waits for the disk stops after that."""
         self.send(signal.SIGSTOP)
+        wait_for(lambda: self.is_paused, PAUSED_S, f"all threads of {self.name} are stopped")
 
     @property
     def is_paused(self):
-        fields = stat_fields(self.pid)
-        return fields is not None and fields[0] == "T"
+        return set(thread_states(self.pid)) == {"T"}
 
     def resume(self):
         self.send(signal.SIGCONT)
