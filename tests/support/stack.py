@@ -4,7 +4,6 @@ Everything is below a directory of its own and on ports of its own, and goes awa
 """
 
 import contextlib
-import functools
 import itertools
 import json
 import os
@@ -38,6 +37,7 @@ MESSAGE = "Booking request received and is being processed."
 UP_S = 300  # compiles nothing, but creates four servers' data
 STOP_S = 120
 KAFKA_S = 20
+KAFKA_TRY_S = 5  # without a sign of life: then another client is tried
 READY_S = 30
 INSTANCES = {"write-api": 2, "worker": 2, "projector": 2, "read-api": 2}
 SERVERS = ("kafka", "postgresql", "redis", "mongodb", "nginx")
@@ -57,6 +57,10 @@ _numbers = itertools.count(1)
 def dashed(headers):
     """Header names as Python's keywords can say them: Idempotency_Key."""
     return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def partitions_of(admin, topic):
+    return list(admin.list_topics(topic, timeout=KAFKA_TRY_S).topics[topic].partitions)
 
 
 def read_pairs(path):
@@ -95,6 +99,7 @@ class Stack:
         self.kafka_brokers = f"127.0.0.1:{self.base + 92}"
         self.web = Client(self.gateway_port)
         self.services = {}
+        self.kafka_client = None
         self.users = itertools.count(1)
 
     # --- the whole of it -------------------------------------------------------------------
@@ -149,7 +154,7 @@ class Stack:
     def start_server(self, name):
         """The way a user would."""
         self.script("up", name)
-        self.__dict__.pop("kafka_admin", None)
+        self.kafka_client = None
 
     def stop(self, names):
         """All at the same time."""
@@ -195,7 +200,7 @@ class Stack:
     def heal(self):
         """Whatever a test before this one left stopped or paused runs again, and is ready."""
         # A client that saw its broker go may never again find the group's coordinator.
-        self.__dict__.pop("kafka_admin", None)
+        self.kafka_client = None
         for service in self.services.values():
             if service.is_running:
                 service.resume()
@@ -212,19 +217,15 @@ class Stack:
         """Until the running workers, and only they, share every partition of the topic."""
         running = sum(self[name].is_running for name in self.instances("worker"))
 
-        def settled():
-            try:
-                futures = self.kafka_admin.describe_consumer_groups([GROUP], request_timeout=5)
-                group = futures[GROUP].result(10)
-            except confluent_kafka.KafkaException:
-                self.__dict__.pop("kafka_admin", None)
-                raise
+        def is_settled(admin):
+            futures = admin.describe_consumer_groups([GROUP], request_timeout=KAFKA_TRY_S)
+            group = futures[GROUP].result(2 * KAFKA_TRY_S)
             owned = [p for member in group.members for p in member.assignment.topic_partitions]
             return (group.state == confluent_kafka.ConsumerGroupState.STABLE
-                    and len(owned) == self.partitions()
+                    and len(owned) == len(partitions_of(admin, TOPIC))
                     and len(group.members) == running * LANES)
 
-        wait_for(settled, READY_S, "the consumer group is stable")
+        self.ask_kafka(is_settled, READY_S, "the consumer group is stable")
 
     # --- the stores --------------------------------------------------------------------------
 
@@ -259,44 +260,65 @@ class Stack:
 
     # --- Kafka ---------------------------------------------------------------------------------
 
-    @functools.cached_property
-    def kafka_admin(self):
-        return AdminClient({"bootstrap.servers": self.kafka_brokers,
-                            "reconnect.backoff.max.ms": 200, "log_level": 0})
+    def ask_kafka(self, question, within, what):
+        """The first truthy answer of question(admin). A client is kept as long as it answers: one
+        that asks a broker which was frozen, and is not let in again yet, is told that there is no
+        broker, drops the one it knew, and may never find it again."""
+        def ask():
+            admin, self.kafka_client = self.kafka_client or AdminClient({
+                "bootstrap.servers": self.kafka_brokers, "reconnect.backoff.max.ms": 200,
+                "log_level": 0}), None
+            answer = question(admin)
+            self.kafka_client = admin
+            return answer
+
+        return wait_for(ask, within, what)
 
     def partitions(self, topic=TOPIC):
-        return len(self.kafka_admin.list_topics(topic, timeout=KAFKA_S).topics[topic].partitions)
+        return self.ask_kafka(lambda admin: len(partitions_of(admin, topic)), KAFKA_S,
+                              f"Kafka tells the partitions of {topic}")
 
     def kafka_ends(self, topic=TOPIC):
         """The next offset of each partition: a mark for messages_since()."""
-        futures = self.kafka_admin.list_offsets(
-            {TopicPartition(topic, p): OffsetSpec.latest() for p in range(self.partitions(topic))},
-            request_timeout=KAFKA_S)
-        return {at.partition: future.result(KAFKA_S).offset for at, future in futures.items()}
+        def ends(admin):
+            wanted = {TopicPartition(topic, p): OffsetSpec.latest()
+                      for p in partitions_of(admin, topic)}
+            futures = admin.list_offsets(wanted, request_timeout=KAFKA_TRY_S)
+            return {at.partition: future.result(2 * KAFKA_TRY_S).offset
+                    for at, future in futures.items()}
+
+        return self.ask_kafka(ends, KAFKA_S, f"Kafka tells how long {topic} is")
 
     def messages_since(self, mark, topic=TOPIC):
         """All messages stored after the mark, in each partition's order."""
         ends = self.kafka_ends(topic)
-        wanted = {p: end for p, end in ends.items() if end > mark.get(p, 0)}
-        messages, deadline = [], time.monotonic() + KAFKA_S
+        wanted = {p: (mark.get(p, 0), end) for p, end in ends.items() if end > mark.get(p, 0)}
+        return wait_for(lambda: self._messages(topic, wanted), KAFKA_S,
+                        f"Kafka gives what {topic} has") if wanted else []
+
+    def _messages(self, topic, wanted):
+        """wanted: partition -> (first offset, the one after the last). By a client of its own."""
+        left, messages = dict(wanted), []
         consumer = confluent_kafka.Consumer({
             "bootstrap.servers": self.kafka_brokers, "group.id": "tests",
             "enable.auto.commit": False, "enable.partition.eof": True,
         })
         try:
-            consumer.assign([TopicPartition(topic, p, mark.get(p, 0)) for p in wanted])
-            while wanted:
+            consumer.assign([TopicPartition(topic, p, first) for p, (first, _) in left.items()])
+            deadline = time.monotonic() + KAFKA_TRY_S
+            while left:
                 assert time.monotonic() < deadline, f"read {len(messages)} messages, then no more"
                 for message in consumer.consume(1000, timeout=1):
+                    deadline = time.monotonic() + KAFKA_TRY_S
                     partition = message.partition()
                     if message.error():
                         if message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
-                            wanted.pop(partition, None)
+                            left.pop(partition, None)
                             continue
                         raise confluent_kafka.KafkaException(message.error())
                     messages.append(message)
-                    if message.offset() + 1 >= ends[partition]:
-                        wanted.pop(partition, None)
+                    if message.offset() + 1 >= wanted[partition][1]:
+                        left.pop(partition, None)
         finally:
             consumer.close()
         return messages
