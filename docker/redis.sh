@@ -1,14 +1,18 @@
 #!/bin/sh
-# Redis for seat locks: nothing in it outlives it.
+# Redis for seat locks, idempotency keys and rate limits: nothing in it outlives it.
 set -eu
 umask 077
 
-# What the programs may do: lock keys, scripts and small values; nothing that lists, flushes or
-# configures. The passwords are hexadecimal.
-allowed='-@all +@read +@write +@scripting +@connection +@transaction -@dangerous'
+# Who does not log in may do nothing. Each program has its own keys, and the commands that it and its
+# scripts use. The passwords are hexadecimal.
+none='resetchannels -@all'
+limits='+evalsha +script|load +get +set +time'
 cat >/tmp/users.acl <<END
-user default on >$REDIS_ADMIN_PASSWORD ~* &* +@all
-user seatline on >$REDIS_SEATLINE_PASSWORD ~seatline:* resetchannels $allowed
+user default off resetpass resetkeys $none
+user seatline_admin on >$REDIS_ADMIN_PASSWORD ~* &* +@all
+user seatline_worker on >$REDIS_WORKER_PASSWORD ~seatline:lock:* $none $limits -time +mget +del
+user seatline_write_api on >$REDIS_WRITE_API_PASSWORD ~seatline:idempotency:* ~seatline:rate:* $none $limits
+user seatline_read_api on >$REDIS_READ_API_PASSWORD ~seatline:rate:* $none $limits
 END
 
 # A lock that was dropped to make room would be no lock: refuse new ones instead.

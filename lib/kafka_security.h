@@ -33,8 +33,8 @@ err_code kafka_security_apply(const struct kafka_security *security, rd_kafka_co
 	  "PLAINTEXT", 3, 14, \
 	  "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, as the brokers want it" }, \
 	{ "KAFKA_SASL_MECHANISM", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.mechanism), \
-	  "SCRAM-SHA-512", 5, 13, \
-	  "SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN, where the protocol is SASL_..." }, \
+	  "PLAIN", 5, 13, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, where the protocol is SASL_..; " \
+	  "the SCRAM of librdkafka before 2.6.1 does not get into Kafka from 3.8.1 on" }, \
 	{ "KAFKA_SASL_USER", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.user), "", 0, 128, \
 	  "this program's user at the brokers; empty for none" }, \
 	{ "KAFKA_SASL_PASSWORD", CONFIG_TEXT, CONFIG_SECRET, offsetof(type, field.password), "", \

@@ -3,9 +3,12 @@
 
 Usage: create-topics.py BROKERS SECONDS NAME:PARTITIONS...
 
+As KAFKA_SASL_USER, by PLAIN with KAFKA_SASL_PASSWORD, where that is set.
+
 Through librdkafka, because Kafka's own tool takes a JVM and seconds for each topic.
 """
 
+import os
 import sys
 import time
 
@@ -27,10 +30,19 @@ def existing(admin, deadline):
             time.sleep(0.05)
 
 
+def login():
+    """What a client needs to be known; nothing where the broker asks nobody."""
+    user = os.environ.get("KAFKA_SASL_USER")
+    if not user:
+        return {}
+    return {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN",
+            "sasl.username": user, "sasl.password": os.environ["KAFKA_SASL_PASSWORD"]}
+
+
 def main():
     brokers, seconds, *wanted = sys.argv[1:]
     # Refused connections while the broker starts are expected and not worth a line each.
-    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0,
+    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0, **login(),
                          "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 100})
     there = existing(admin, time.monotonic() + float(seconds))
     missing = []

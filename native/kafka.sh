@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# kafka - one Apache Kafka broker in KRaft mode and the topics.
+# kafka - one Apache Kafka broker in KRaft mode, the topics, and with SECURE=1 users and rights.
 
 readonly KAFKA_HEAP=-Xmx512m
 
@@ -51,29 +51,50 @@ kafka_classes_are_whole() {
 # put proxies in between, each port of KAFKA_PROXY_PORTS gets a listener that tells that port.
 kafka_proxied() {
 	local port listen=$((KAFKA_CONTROLLER_PORT + 1)) ports=()
-	local listeners advertised map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+	local listeners advertised map protocol=PLAINTEXT users
 
 	read -r -a ports <<<"${KAFKA_PROXY_PORTS:-}"
 	((${#ports[@]})) || return 0
-	listeners=$(sed -n 's/^listeners=//p' -- "$1")
-	advertised=$(sed -n 's/^advertised.listeners=//p' -- "$1")
+	listeners=$(property "$1" listeners)
+	advertised=$(property "$1" advertised.listeners)
+	map=$(property "$1" listener.security.protocol.map)
+	users=$(property "$1" listener.name.clients.plain.sasl.jaas.config)
+	((SECURE == 0)) || protocol=SASL_PLAINTEXT
 	for port in "${ports[@]}"; do
 		listeners+=,PROXIED$port://127.0.0.1:$listen
 		advertised+=,PROXIED$port://127.0.0.1:$port
-		map+=,PROXIED$port:PLAINTEXT
+		map+=,PROXIED$port:$protocol
+		((SECURE == 0)) || printf 'listener.name.proxied%s.%s=%s\n' "$port" \
+			plain.sasl.jaas.config "$users" >>"$1"
 		((listen += 1))
 	done
 	printf '%s\n' "listeners=$listeners" "advertised.listeners=$advertised" \
 		"listener.security.protocol.map=$map" >>"$1"
 }
 
+# property FILE NAME: the value that counts, which is the last.
+property() { sed -n "s/^${2//./\\.}=//p" -- "$1" | tail -n 1; }
+
+kafka_properties() {
+	local KAFKA_DATA=$STATE/kafka/data
+
+	render "$ROOT/native/kafka/server.properties" KAFKA_DATA KAFKA_PORT KAFKA_CONTROLLER_PORT \
+		KAFKA_FLUSH_MESSAGES
+	((SECURE == 0)) || render "$ROOT/native/kafka/secure.properties" KAFKA_PORT \
+		KAFKA_CONTROLLER_PORT KAFKA_BROKER_PASSWORD KAFKA_ADMIN_PASSWORD \
+		KAFKA_WRITE_API_PASSWORD KAFKA_WORKER_PASSWORD KAFKA_PROJECTOR_PASSWORD
+}
+
 kafka_configure() {
 	local KAFKA_DATA=$STATE/kafka/data config=$STATE/kafka/server.properties id format
 
 	mkdir -p -- "$STATE/kafka"
-	render "$ROOT/native/kafka/server.properties" KAFKA_DATA KAFKA_PORT KAFKA_CONTROLLER_PORT \
-		KAFKA_FLUSH_MESSAGES >"$config"
-	kafka_proxied "$config"
+	rm -f -- "$config" # one that others may read stays so
+	(
+		umask 077
+		kafka_properties >"$config"
+		kafka_proxied "$config"
+	)
 	[[ -f $KAFKA_DATA/meta.properties ]] && return 0
 	rm -rf -- "$KAFKA_DATA"
 	# A cluster id is 16 random bytes in URL-safe base64. One that began with "-" would be taken
@@ -101,8 +122,22 @@ kafka_start() {
 		STEP_RESULT=started
 	fi
 	wait_until kafka "$SERVER_START_S" 'listen' port_is_open "$KAFKA_PORT"
-	/usr/bin/python3 "$ROOT/native/create-topics.py" "127.0.0.1:$KAFKA_PORT" "$SERVER_START_S" \
-		"booking_requests:$PARTITIONS" booking_requests.dlq:1 "booking_events:$PARTITIONS"
+	(
+		if ((SECURE)); then
+			kafka_login admin "$KAFKA_ADMIN_PASSWORD"
+			/usr/bin/python3 "$ROOT/native/kafka-rights.py" "127.0.0.1:$KAFKA_PORT" \
+				"$SERVER_START_S"
+		fi
+		exec /usr/bin/python3 "$ROOT/native/create-topics.py" "127.0.0.1:$KAFKA_PORT" \
+			"$SERVER_START_S" "booking_requests:$PARTITIONS" booking_requests.dlq:1 \
+			"booking_events:$PARTITIONS"
+	)
+}
+
+# kafka_login NAME PASSWORD: exports what a client of a broker with SECURE=1 is known by.
+kafka_login() {
+	export KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT KAFKA_SASL_MECHANISM=PLAIN
+	export KAFKA_SASL_USER=seatline_$1 KAFKA_SASL_PASSWORD=$2
 }
 
 kafka_stop() {

@@ -3,7 +3,7 @@
 
 Usage: mongodb-setup.py HOST:PORT DATABASE SECONDS
 Passwords come from MONGO_ADMIN_PASSWORD, MONGO_PROJECTOR_PASSWORD and MONGO_READ_API_PASSWORD.
-Run any number of times: what exists stays as it is.
+Run any number of times: users get these passwords and the rights below, whatever they had.
 """
 
 import os
@@ -15,8 +15,15 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 ALREADY_INITIALIZED = 23
 AUTHENTICATION_FAILED = 18
+ROLE_EXISTS = 51002
 USER_EXISTS = 51003
 POLL_S = 0.05
+# No program may drop, rename, or look at another database. A change stream over all collections
+# needs its right, and find, on all of them.
+RIGHTS = {
+    "seatline_projector": ["find", "insert", "update", "remove", "createCollection", "createIndex"],
+    "seatline_read_api": ["find", "changeStream"],
+}
 
 
 def connect(host, **credentials):
@@ -31,12 +38,21 @@ def wait_for_primary(client, deadline):
         time.sleep(POLL_S)
 
 
-def create_user(client, database, name, password, roles):
+def settle(client, database, what, name, code, **values):
+    """Creates a user or a role; changes the one that is there already."""
     try:
-        client[database].command("createUser", name, pwd=password, roles=roles)
+        client[database].command(f"create{what}", name, **values)
     except OperationFailure as error:
-        if error.code != USER_EXISTS:
+        if error.code != code:
             raise
+        client[database].command(f"update{what}", name, **values)
+
+
+def settle_program(client, database, name, password):
+    """A user with a role of the same name."""
+    privileges = [{"resource": {"db": database, "collection": ""}, "actions": RIGHTS[name]}]
+    settle(client, database, "Role", name, ROLE_EXISTS, privileges=privileges, roles=[])
+    settle(client, database, "User", name, USER_EXISTS, pwd=password, roles=[name])
 
 
 def first_start(host, deadline):
@@ -49,7 +65,8 @@ def first_start(host, deadline):
         if error.code != ALREADY_INITIALIZED:
             raise
     wait_for_primary(client, deadline)
-    create_user(client, "admin", "seatline_admin", os.environ["MONGO_ADMIN_PASSWORD"], ["root"])
+    settle(client, "admin", "User", "seatline_admin", USER_EXISTS, roles=["root"],
+           pwd=os.environ["MONGO_ADMIN_PASSWORD"])
 
 
 def follow_port(client, host):
@@ -74,10 +91,8 @@ def main():
         first_start(host, deadline)
     follow_port(admin, host)
     wait_for_primary(admin, deadline)
-    create_user(admin, database, "seatline_projector", os.environ["MONGO_PROJECTOR_PASSWORD"],
-                ["readWrite"])
-    create_user(admin, database, "seatline_read_api", os.environ["MONGO_READ_API_PASSWORD"],
-                ["read"])
+    settle_program(admin, database, "seatline_projector", os.environ["MONGO_PROJECTOR_PASSWORD"])
+    settle_program(admin, database, "seatline_read_api", os.environ["MONGO_READ_API_PASSWORD"])
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ program_ports() {
 	fi
 }
 
-# callers_environment: exports who may call, and how often. Keys of the caller's own win, so that they
-# can be rotated.
+# callers_environment: exports who may call, and how often. Keys of the caller's own win, so that
+# they can be rotated.
 callers_environment() {
 	local name
 
@@ -62,14 +62,20 @@ callers_environment() {
 # program_environment: exports what PROGRAM number INDEX is configured by.
 program_environment() {
 	local mongo="127.0.0.1:$MONGO_PORT/?replicaSet=rs0&authSource=seatline"
+	local program=${PROGRAM//-/_} password
 
 	export OPS_HOST=127.0.0.1 OPS_PORT KAFKA_BROKERS=127.0.0.1:$KAFKA_PORT
 	export PRODUCTION
 	OPS_PORT=$(program_ops_port "$PROGRAM" "$INDEX")
 	case $PROGRAM in
 	write-api | worker | read-api)
-		export REDIS_HOST=127.0.0.1 REDIS_PORT REDIS_USER=seatline
-		export REDIS_PASSWORD=$REDIS_SEATLINE_PASSWORD
+		password=REDIS_${program^^}_PASSWORD
+		export REDIS_HOST=127.0.0.1 REDIS_PORT REDIS_USER=seatline_$program
+		export REDIS_PASSWORD=${!password}
+		;;&
+	write-api | worker | projector)
+		password=KAFKA_${program^^}_PASSWORD
+		((SECURE == 0)) || kafka_login "$program" "${!password}"
 		;;&
 	write-api)
 		export HTTP_THREADS=$((WRITES_MAX + GATEWAY_IDLE_MAX))

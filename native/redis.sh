@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# redis - the seat locks. Nothing in it outlives it, and nothing that is not a lock belongs in it.
+# redis - seat locks, idempotency keys and rate limits. Nothing in it outlives it, and nothing that
+# may not be lost belongs in it.
 
 redis_ports() { printf '%s\n' "$REDIS_PORT"; }
 
@@ -10,12 +11,14 @@ redis_configure() {
 	(
 		umask 077
 		render "$ROOT/native/redis.conf" REDIS_DIR REDIS_PORT REDIS_ADMIN_PASSWORD \
-			REDIS_SEATLINE_PASSWORD >"$REDIS_DIR/redis.conf"
+			REDIS_WRITE_API_PASSWORD REDIS_WORKER_PASSWORD REDIS_READ_API_PASSWORD \
+			>"$REDIS_DIR/redis.conf"
 	)
 }
 
 redis_answers() {
-	REDISCLI_AUTH=$REDIS_ADMIN_PASSWORD redis-cli -h 127.0.0.1 -p "$REDIS_PORT" ping |
+	REDISCLI_AUTH=$REDIS_ADMIN_PASSWORD redis-cli -h 127.0.0.1 -p "$REDIS_PORT" \
+		--user seatline_admin --no-auth-warning ping |
 		grep -qx PONG
 }
 

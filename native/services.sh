@@ -136,6 +136,20 @@ ports_check() {
 	exit 1
 }
 
+# Kafka either asks everybody who they are, or nobody: what runs and what is started have to agree.
+secure_check() {
+	local name before
+
+	[[ -r $STATE/settings ]] || return 0
+	before=$(sed -n 's/^SECURE=//p' -- "$STATE/settings")
+	[[ ${before:-0} != "$SECURE" ]] || return 0
+	for name in $(service_names kafka write-api worker projector); do
+		! service_is_running "$name" ||
+			die "$name runs with SECURE=${before:-0}: ./start-services.sh stop, and" \
+				"start with SECURE=$SECURE then"
+	done
+}
+
 # step NAME FUNCTION...: in the foreground, for what may ask for a password or takes minutes.
 step() {
 	local name=$1 from to
@@ -163,6 +177,7 @@ native_up() {
 	(($#)) || START_ALL=1
 	open_mode_check
 	state_open
+	secure_check
 	secrets_load
 	command -v ss >/dev/null && ports_check "${names[@]}"
 	install_all
@@ -333,10 +348,12 @@ native_env() {
 
 	cat <<END
 SEATLINE_URL='$GATEWAY_URL'
+SEATLINE_SECURE='$SECURE'
 TEST_KAFKA_BROKERS='127.0.0.1:$KAFKA_PORT'
 TEST_PG_DSN='$pg password=$PG_ADMIN_PASSWORD'
 TEST_REDIS_HOST='127.0.0.1'
 TEST_REDIS_PORT='$REDIS_PORT'
+TEST_REDIS_USER='seatline_admin'
 TEST_REDIS_PASSWORD='$REDIS_ADMIN_PASSWORD'
 TEST_MONGO_URI='mongodb://seatline_admin:$MONGO_ADMIN_PASSWORD@$mongo'
 END

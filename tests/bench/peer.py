@@ -28,7 +28,7 @@ class Peer:
             **os.environ, "EVENTS": str(EVENTS), "SEATS": str(SEATS),
             "WRITE_PORT": str(write_port), "READ_PORT": str(read_port),
             "KAFKA_BROKER": seatline.kafka_brokers,
-            "REDIS_URL": f"redis://default:{secrets['REDIS_ADMIN_PASSWORD']}"
+            "REDIS_URL": f"redis://seatline_admin:{secrets['REDIS_ADMIN_PASSWORD']}"
                          f"@127.0.0.1:{base + 379}",
             "PGHOST": "127.0.0.1", "PGPORT": str(base + 432), "PGUSER": "postgres",
             "PGPASSWORD": secrets["PG_ADMIN_PASSWORD"],

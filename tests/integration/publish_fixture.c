@@ -58,11 +58,12 @@ static void wait_topic(struct publish_fixture *fixture)
 
 static void open_idempotency(struct publish_fixture *fixture, int port)
 {
+	const char *user = getenv("TEST_REDIS_USER");
 	const char *password = getenv("TEST_REDIS_PASSWORD");
 	const struct redis_config redis = {
 		.host = getenv("TEST_REDIS_HOST"),
 		.port = port ? port : strtol(getenv("TEST_REDIS_PORT"), NULL, 10),
-		.user = "",
+		.user = user ? user : "",
 		.password = password ? password : "",
 		.timeout_ms = FIXTURE_REDIS_TIMEOUT_MS,
 		.retry_ms = FIXTURE_REDIS_RETRY_MS,

@@ -81,13 +81,14 @@ void fixture_event(struct pg *pg, const char *event_id, int seats)
 
 struct redis_config fixture_redis(int64_t port)
 {
+	const char *const user = getenv("TEST_REDIS_USER");
 	const char *const password = getenv("TEST_REDIS_PASSWORD");
 	const char *const text = getenv("TEST_REDIS_PORT");
 
 	return (struct redis_config){
 		.host = port ? "127.0.0.1" : getenv("TEST_REDIS_HOST"),
 		.port = port ? port : strtoll(text ? text : "6379", NULL, 10),
-		.user = "",
+		.user = user ? user : "",
 		.password = password ? password : "",
 		.timeout_ms = 300,
 		.retry_ms = 1000,

@@ -48,7 +48,8 @@ servers_environment() {
 	settings=$(services "$SERVERS_STATE" env) || return 1
 	eval "$settings"
 	TEST_PG_DSN=${TEST_PG_DSN/dbname=seatline/dbname=$TEST_DATABASE}
-	export TEST_KAFKA_BROKERS TEST_PG_DSN TEST_REDIS_HOST TEST_REDIS_PORT TEST_REDIS_PASSWORD
+	export TEST_KAFKA_BROKERS TEST_PG_DSN TEST_REDIS_HOST TEST_REDIS_PORT TEST_REDIS_USER
+	export TEST_REDIS_PASSWORD
 	export TEST_MONGO_URI REQUIRE_SERVICES=1
 	at=postgres:${TEST_PG_DSN##*password=}@127.0.0.1:$((PORT_BASE + 432))
 	DATABASE_URL="postgres://$at/$TEST_DATABASE?sslmode=disable" \

@@ -255,7 +255,8 @@ class Stack:
     def redis(self):
         return redis_client.Redis(
             host="127.0.0.1", port=self.base + 379, socket_timeout=5, socket_connect_timeout=5,
-            password=self.secrets["REDIS_ADMIN_PASSWORD"], decode_responses=True,
+            username="seatline_admin", password=self.secrets["REDIS_ADMIN_PASSWORD"],
+            decode_responses=True,
         )
 
     # --- Kafka ---------------------------------------------------------------------------------
