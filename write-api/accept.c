@@ -14,18 +14,54 @@
  */
 #define WAIT_BYTES_MAX (sizeof("/.wait///10") + BOOKING_ID_BYTES_MAX + COMMAND_ID_BYTES_MAX)
 
-/* Adds to the faults what is wrong with the key. */
-static void read_key(struct acceptance *acceptance, struct booking_faults *faults)
+void accept_read_key(const struct http_request *request, const char **ret,
+		     struct booking_faults *faults)
 {
-	const char *key = http_header(acceptance->request, IDEMPOTENCY_KEY_HEADER);
+	const char *key = http_header(request, IDEMPOTENCY_KEY_HEADER);
 
-	if (key && http_header_is_ambiguous(acceptance->request, IDEMPOTENCY_KEY_HEADER))
+	if (key && http_header_is_ambiguous(request, IDEMPOTENCY_KEY_HEADER))
 		booking_faults_add(faults, IDEMPOTENCY_KEY_HEADER,
 				   "was sent several times, with different values");
 	else if (key && !ident_is_valid_key(key, strlen(key)))
 		booking_faults_add(faults, IDEMPOTENCY_KEY_HEADER,
 				   "must be 1 to 128 printable ASCII characters without spaces");
-	acceptance->key = key;
+	*ret = key;
+}
+
+bool accept_settle_user(struct write_api *api, const struct http_request *request,
+			struct http_response *response, struct command *command)
+{
+	const struct http_caller *caller = &request->caller;
+	const bool is_named = command->user_id[0] != '\0';
+	const bool is_own = strcmp(command->user_id, caller->user_id) == 0;
+	const bool is_for_others = command_takes_seats(command->type) ||
+				   !command_makes_booking(command->type);
+
+	(void)snprintf(command->address, sizeof(command->address), "%s", request->address);
+	if (caller->is_open)
+		return true;
+	if (caller->role == HTTP_ROLE_ADMIN && is_for_others) {
+		if (!is_own)
+			memcpy(command->actor, caller->user_id, sizeof(command->actor));
+		return true;
+	}
+	if (is_named && !is_own) {
+		refuse_forbidden(api, response);
+		return false;
+	}
+	memcpy(command->user_id, caller->user_id, sizeof(command->user_id));
+	return true;
+}
+
+static void name_key(struct acceptance *acceptance)
+{
+	const char *actor = acceptance->command.actor;
+
+	acceptance->whose_key[0] = '\0';
+	if (acceptance->key)
+		(void)snprintf(acceptance->whose_key, sizeof(acceptance->whose_key), "%s%s%s%s",
+			       actor[0] != '\0' ? "by " : "", actor, actor[0] != '\0' ? " " : "",
+			       acceptance->key);
 }
 
 bool accept_read(struct acceptance *acceptance, enum booking_form form)
@@ -35,8 +71,8 @@ bool accept_read(struct acceptance *acceptance, enum booking_form form)
 	struct booking_faults faults = { 0 };
 	struct err err;
 
-	const err_code code = booking_request_parse(form, request->body, request->body_len, command,
-						    &faults, &err);
+	const err_code code = booking_request_parse(form, request->caller.user_id, request->body,
+						    request->body_len, command, &faults, &err);
 	if (code == ERR_INVALID) {
 		refuse_malformed(acceptance->api, acceptance->response, &err);
 		return false;
@@ -45,11 +81,14 @@ bool accept_read(struct acceptance *acceptance, enum booking_form form)
 		refuse_no_memory(acceptance->api, acceptance->response);
 		return false;
 	}
-	read_key(acceptance, &faults);
+	accept_read_key(request, &acceptance->key, &faults);
 	if (faults.count > 0) {
 		refuse_invalid(acceptance->api, acceptance->response, &faults);
 		return false;
 	}
+	if (!accept_settle_user(acceptance->api, request, acceptance->response, command))
+		return false;
+	name_key(acceptance);
 	command->requested_at_ms = clock_wall_ms();
 	acceptance->gateway_id = NULL;
 	(void)gateway_request_parse(http_header(request, GATEWAY_REQUEST_HEADER),
@@ -95,8 +134,9 @@ void accept_command(struct acceptance *acceptance)
 	bool maybe_stored = false;
 
 	memcpy(response->booking_id, command->booking_id.text, sizeof(response->booking_id));
-	if (acceptance->key && idempotency_remember(api->idempotency, command, acceptance->key) ==
-				       IDEMPOTENCY_CONFLICT) {
+	if (acceptance->key &&
+	    idempotency_remember(api->idempotency, command, acceptance->whose_key) ==
+		    IDEMPOTENCY_CONFLICT) {
 		refuse_reused_key(api, response);
 		return;
 	}

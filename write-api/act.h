@@ -1,6 +1,6 @@
 /*
  * act - acting on a booking that was made before. Whether it may is the worker's to say; here only
- * an id that was never issued is refused (404).
+ * an id that was never issued is refused (404), and a user is told the same of another's.
  *
  * Source   API.md, "Write side".
  */

@@ -9,7 +9,8 @@ static struct booking_id choose_id(const struct acceptance *acceptance)
 	const struct command *command = &acceptance->command;
 
 	if (acceptance->key)
-		return booking_id_derive(key, command->user_id, command->event_id, acceptance->key);
+		return booking_id_derive(key, command->user_id, command->event_id,
+					 acceptance->whose_key);
 	if (acceptance->gateway_id)
 		return booking_id_make_retryable(key, command->event_id, command->user_id,
 						 acceptance->gateway_ms, acceptance->gateway_id);
@@ -27,7 +28,7 @@ static void book(struct write_api *api, const struct http_request *request,
 	command->booking_id = choose_id(&acceptance);
 	if (acceptance.key)
 		command->idempotency_key =
-			command_id_of_key(&api->key, command->user_id, acceptance.key);
+			command_id_of_key(&api->key, command->user_id, acceptance.whose_key);
 	accept_command(&acceptance);
 }
 

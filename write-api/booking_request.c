@@ -266,22 +266,26 @@ static void read_into(const json_t *body, enum member member, enum need need, ch
 
 /* --- reading a request --- */
 
-static void read_one_seat(const json_t *body, struct command *command,
+static void read_one_seat(const json_t *body, const char *asker, struct command *command,
 			  struct booking_faults *faults)
 {
 	command->type = COMMAND_BOOK;
 	command->seat_count = 1;
-	read_into(body, MEMBER_USER, REQUIRED, command->user_id, faults);
+	(void)snprintf(command->user_id, sizeof(command->user_id), "%s", asker);
+	read_into(body, MEMBER_USER, asker[0] != '\0' ? OPTIONAL : REQUIRED, command->user_id,
+		  faults);
 	read_into(body, MEMBER_EVENT, REQUIRED, command->event_id, faults);
 	read_into(body, MEMBER_SEAT, REQUIRED, command->seat_ids[0], faults);
 }
 
-static void read_seats(const json_t *body, struct command *command, struct booking_faults *faults)
+static void read_seats(const json_t *body, const char *asker, struct command *command,
+		       struct booking_faults *faults)
 {
 	char mode[PAYMENT_REFERENCE_BYTES_MAX];
 	struct value seats;
 
-	(void)snprintf(command->user_id, sizeof(command->user_id), BOOKING_REQUEST_NOBODY);
+	(void)snprintf(command->user_id, sizeof(command->user_id), "%s",
+		       asker[0] != '\0' ? asker : BOOKING_REQUEST_NOBODY);
 	read_into(body, MEMBER_USER, OPTIONAL, command->user_id, faults);
 	read_into(body, MEMBER_EVENT, REQUIRED, command->event_id, faults);
 	if (read_member(body, MEMBER_SEATS, REQUIRED, &seats, faults)) {
@@ -306,15 +310,27 @@ static void read_action(const json_t *body, enum command_type type, struct comma
 			  faults);
 }
 
-static void read_form(enum booking_form form, const json_t *body, struct command *command,
-		      struct booking_faults *faults)
+static void read_event_end(const json_t *body, const char *asker, struct command *command,
+			   struct booking_faults *faults)
+{
+	command->type = COMMAND_CANCEL_EVENT;
+	(void)snprintf(command->user_id, sizeof(command->user_id), "%s",
+		       asker[0] != '\0' ? asker : BOOKING_REQUEST_NOBODY);
+	read_into(body, MEMBER_USER, OPTIONAL, command->user_id, faults);
+}
+
+static void read_form(enum booking_form form, const json_t *body, const char *asker,
+		      struct command *command, struct booking_faults *faults)
 {
 	switch (form) {
 	case BOOKING_FORM_ONE_SEAT:
-		read_one_seat(body, command, faults);
+		read_one_seat(body, asker, command, faults);
 		return;
 	case BOOKING_FORM_SEATS:
-		read_seats(body, command, faults);
+		read_seats(body, asker, command, faults);
+		return;
+	case BOOKING_FORM_CANCEL_EVENT:
+		read_event_end(body, asker, command, faults);
 		return;
 	case BOOKING_FORM_CONFIRM:
 		read_action(body, COMMAND_CONFIRM, command, faults);
@@ -336,11 +352,31 @@ static bool has_body(enum booking_form form, size_t len)
 	return len > 0 || form == BOOKING_FORM_ONE_SEAT || form == BOOKING_FORM_SEATS;
 }
 
-err_code booking_request_parse(enum booking_form form, const char *body, size_t len,
-			       struct command *ret, struct booking_faults *ret_faults,
+bool booking_request_read_user(const json_t *body, char ret[static IDENT_BYTES_MAX],
+			       struct booking_faults *faults)
+{
+	const size_t before = faults->count;
+
+	read_into(body, MEMBER_USER, OPTIONAL, ret, faults);
+	return faults->count == before;
+}
+
+bool booking_request_read_seat(const json_t *json, const char *field,
+			       char ret[static IDENT_BYTES_MAX], struct booking_faults *faults)
+{
+	char text[PAYMENT_REFERENCE_BYTES_MAX];
+
+	if (!read_text(json, field, &SEAT_ID, text, faults))
+		return false;
+	memcpy(ret, text, strlen(text) + 1);
+	return true;
+}
+
+err_code booking_request_parse(enum booking_form form, const char *asker, const char *body,
+			       size_t len, struct command *ret, struct booking_faults *ret_faults,
 			       struct err *err)
 {
-	assert(body && ret && ret_faults);
+	assert(asker && body && ret && ret_faults);
 
 	_cleanup_(json_decrefp) json_t *root = NULL;
 	const err_code code =
@@ -350,7 +386,7 @@ err_code booking_request_parse(enum booking_form form, const char *body, size_t 
 
 	struct command command = { .type = COMMAND_BOOK };
 	struct booking_faults faults = { 0 };
-	read_form(form, root, &command, &faults);
+	read_form(form, root, asker, &command, &faults);
 	if (faults.count > 0) {
 		*ret_faults = faults;
 		return err_set(err, ERR_CONFLICT, "%zu members are wrong, first %s", faults.count,

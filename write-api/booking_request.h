@@ -16,6 +16,7 @@
 #include "command.h"
 #include "err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define BOOKING_FAULTS_MAX      16 /* further ones are not told */
@@ -30,6 +31,7 @@ enum booking_form {
 	BOOKING_FORM_CONFIRM, /* user, payment reference                    */
 	BOOKING_FORM_EXTEND,  /* user                                       */
 	BOOKING_FORM_CANCEL,  /* user                                       */
+	BOOKING_FORM_CANCEL_EVENT, /* user                                  */
 	BOOKING_FORM_COUNT,
 };
 
@@ -45,11 +47,20 @@ struct booking_faults {
 	struct booking_fault items[BOOKING_FAULTS_MAX];
 };
 
-/* Fills type, user, event, seats and payment reference; ids of booking and command, the hash of the
- * idempotency key and the time are the caller's. */
-err_code booking_request_parse(enum booking_form form, const char *body, size_t len,
-			       struct command *ret, struct booking_faults *ret_faults,
+/*
+ * Fills type, user, event, seats and payment reference; ids of booking and command, the hash of the
+ * idempotency key, actor, address and the time are the caller's. asker is who asks, and whose
+ * booking is made where no user is named; "": nobody was asked, and one seat is for a named user.
+ */
+err_code booking_request_parse(enum booking_form form, const char *asker, const char *body,
+			       size_t len, struct command *ret, struct booking_faults *ret_faults,
 			       struct err *err) _must_check_;
+
+/* An id, as a string or an integer; false: a fault was added. */
+bool booking_request_read_user(const struct json_t *body, char ret[static IDENT_BYTES_MAX],
+			       struct booking_faults *faults);
+bool booking_request_read_seat(const struct json_t *json, const char *field,
+			       char ret[static IDENT_BYTES_MAX], struct booking_faults *faults);
 
 void booking_faults_add(struct booking_faults *faults, const char *field, const char *detail);
 /* "must be <wanted>, not <what it is>" */

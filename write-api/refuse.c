@@ -37,6 +37,25 @@ void refuse_unknown(struct write_api *api, struct http_response *response)
 	http_problem(response, 404, "not-found", "No booking with this id was ever asked for.");
 }
 
+void refuse_forbidden(struct write_api *api, struct http_response *response)
+{
+	count(api, REFUSAL_FORBIDDEN);
+	http_problem(response, 403, "forbidden", "The request names another user.");
+}
+
+void refuse_not_found(struct write_api *api, struct http_response *response, const char *detail)
+{
+	count(api, REFUSAL_NOT_FOUND);
+	http_problem(response, 404, "not-found", detail);
+}
+
+void refuse_conflict(struct write_api *api, struct http_response *response, const char *slug,
+		     const char *detail)
+{
+	count(api, REFUSAL_CONFLICT);
+	http_problem(response, 409, slug, detail);
+}
+
 void refuse_reused_key(struct write_api *api, struct http_response *response)
 {
 	count(api, REFUSAL_KEY_REUSED);
@@ -114,4 +133,19 @@ void refuse_not_stored(struct write_api *api, struct http_response *response,
 		answer_unavailable(
 			api, response,
 			"Requests cannot be stored at the moment. Nothing was done; try again.");
+}
+
+void refuse_failed(struct write_api *api, struct http_response *response, const struct err *err,
+		   const char *detail)
+{
+	const bool is_ours = err->code != ERR_UNAVAILABLE;
+
+	LOG_AT(is_ours ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "administration_failed",
+	       LOG_STR("error", err->text));
+	if (!is_ours) {
+		answer_unavailable(api, response, detail);
+		return;
+	}
+	count(api, REFUSAL_INTERNAL);
+	http_problem(response, 500, "internal-error", "The request was not carried out.");
 }

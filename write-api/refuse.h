@@ -22,6 +22,16 @@ void refuse_invalid(struct write_api *api, struct http_response *response,
 		    const struct booking_faults *faults);
 /* 404: the booking was never asked for. */
 void refuse_unknown(struct write_api *api, struct http_response *response);
+/* 403: the request names a user that its caller is not. */
+void refuse_forbidden(struct write_api *api, struct http_response *response);
+/* 404 and 409 of what is not a booking. */
+void refuse_not_found(struct write_api *api, struct http_response *response, const char *detail);
+void refuse_conflict(struct write_api *api, struct http_response *response, const char *slug,
+		     const char *detail);
+/* 503, or 500 for ERR_INTERNAL, and a line in the log: PostgreSQL or Kafka could not be asked.
+ * detail tells of the 503 what is known. */
+void refuse_failed(struct write_api *api, struct http_response *response, const struct err *err,
+		   const char *detail);
 /* 422: the key belongs to another request. */
 void refuse_reused_key(struct write_api *api, struct http_response *response);
 /* 503, before anything was sent. */

@@ -18,7 +18,9 @@ static void add_accepted(struct write_api *api, struct metrics *metrics)
 	static const char *const labels[COMMAND_TYPE_COUNT] = {
 		[COMMAND_BOOK] = "command=\"book\"",       [COMMAND_HOLD] = "command=\"hold\"",
 		[COMMAND_CONFIRM] = "command=\"confirm\"", [COMMAND_EXTEND] = "command=\"extend\"",
-		[COMMAND_CANCEL] = "command=\"cancel\"",
+		[COMMAND_CANCEL] = "command=\"cancel\"",   [COMMAND_BLOCK] = "command=\"block\"",
+		[COMMAND_UNBLOCK] = "command=\"unblock\"",
+		[COMMAND_CANCEL_EVENT] = "command=\"cancel_event\"",
 	};
 
 	for (size_t i = 0; i < COMMAND_TYPE_COUNT; i++)
@@ -32,7 +34,9 @@ static void add_refused(struct write_api *api, struct metrics *metrics)
 	static const char *const labels[REFUSAL_COUNT] = {
 		[REFUSAL_MALFORMED] = "reason=\"malformed\"",
 		[REFUSAL_INVALID] = "reason=\"invalid\"",
+		[REFUSAL_FORBIDDEN] = "reason=\"forbidden\"",
 		[REFUSAL_NOT_FOUND] = "reason=\"not_found\"",
+		[REFUSAL_CONFLICT] = "reason=\"conflict\"",
 		[REFUSAL_KEY_REUSED] = "reason=\"key_reused\"",
 		[REFUSAL_UNAVAILABLE] = "reason=\"unavailable\"",
 		[REFUSAL_INTERNAL] = "reason=\"internal\"",

@@ -30,7 +30,7 @@ static void check_form(enum booking_form form, enum command_type type)
 		REQUIRE(type == COMMAND_BOOK);
 		return;
 	case BOOKING_FORM_SEATS:
-		REQUIRE(command_makes_booking(type));
+		REQUIRE(command_takes_seats(type));
 		return;
 	case BOOKING_FORM_CONFIRM:
 		REQUIRE(type == COMMAND_CONFIRM);
@@ -40,6 +40,9 @@ static void check_form(enum booking_form form, enum command_type type)
 		return;
 	case BOOKING_FORM_CANCEL:
 		REQUIRE(type == COMMAND_CANCEL);
+		return;
+	case BOOKING_FORM_CANCEL_EVENT:
+		REQUIRE(type == COMMAND_CANCEL_EVENT);
 		return;
 	case BOOKING_FORM_COUNT:
 	default:
@@ -54,6 +57,8 @@ static void check_command(struct command *command)
 	struct command read;
 
 	command->booking_id = BOOKING;
+	if (command->type == COMMAND_CANCEL_EVENT)
+		(void)snprintf(command->event_id, sizeof(command->event_id), "e1");
 	if (!command_makes_booking(command->type))
 		command->id = ID;
 	strbuf_init(&written, COMMAND_BYTES_MAX);
@@ -75,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	const enum booking_form form =
 		(enum booking_form)((unsigned)(data[0] - '0') % BOOKING_FORM_COUNT);
-	switch ((int)booking_request_parse(form, (const char *)data + 1, size - 1, &command,
+	switch ((int)booking_request_parse(form, "", (const char *)data + 1, size - 1, &command,
 					   &faults, &err)) {
 	case ERR_OK:
 		check_form(form, command.type);

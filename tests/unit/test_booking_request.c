@@ -16,7 +16,7 @@ static err_code parse_bytes(enum booking_form form, const char *body, size_t len
 {
 	memset(&command, '?', sizeof(command));
 	faults = (struct booking_faults){ 0 };
-	return booking_request_parse(form, body, len, &command, &faults, &err);
+	return booking_request_parse(form, "", body, len, &command, &faults, &err);
 }
 
 static err_code parse_form(enum booking_form form, const char *body)
@@ -529,4 +529,54 @@ Test(booking_request, refuses_a_body_that_is_there_and_no_object_in_every_form)
 			cr_expect_eq(parse_form((enum booking_form)form, bad[i]), ERR_INVALID,
 				     "form %d took '%s'", form, bad[i]);
 	cr_expect_eq(parse_form(BOOKING_FORM_SEATS, ""), ERR_INVALID);
+}
+
+static err_code parse_asked(enum booking_form form, const char *asker, const char *body)
+{
+	memset(&command, '?', sizeof(command));
+	faults = (struct booking_faults){ 0 };
+	return booking_request_parse(form, asker, body, strlen(body), &command, &faults, &err);
+}
+
+Test(booking_request, who_asks_is_meant_where_nobody_is_named)
+{
+	static const struct {
+		enum booking_form form;
+		const char *asker, *body, *user;
+	} asked[] = {
+		{ BOOKING_FORM_ONE_SEAT, "u1", "{\"eventId\":\"e1\",\"seatId\":\"A1\"}", "u1" },
+		{ BOOKING_FORM_ONE_SEAT, "u1",
+		  "{\"userId\":\"u2\",\"eventId\":\"e1\",\"seatId\":\"A1\"}", "u2" },
+		{ BOOKING_FORM_SEATS, "u1", "{\"eventId\":\"e1\",\"seatIds\":[\"A1\"]}", "u1" },
+		{ BOOKING_FORM_SEATS, "", "{\"eventId\":\"e1\",\"seatIds\":[\"A1\"]}",
+		  BOOKING_REQUEST_NOBODY },
+		{ BOOKING_FORM_CONFIRM, "u1", "{}", "" },
+		{ BOOKING_FORM_CANCEL_EVENT, "u1", "", "u1" },
+		{ BOOKING_FORM_CANCEL_EVENT, "", "{}", BOOKING_REQUEST_NOBODY },
+		{ BOOKING_FORM_CANCEL_EVENT, "", "{\"userId\":\"u2\"}", "u2" },
+	};
+
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		cr_assert_eq(parse_asked(asked[i].form, asked[i].asker, asked[i].body), ERR_OK,
+			     "refused %s: %s", asked[i].body, err.text);
+		cr_expect_str_eq(command.user_id, asked[i].user, "%s: %s", asked[i].body,
+				 command.user_id);
+	}
+	cr_expect_eq(parse_asked(BOOKING_FORM_ONE_SEAT, "",
+				 "{\"eventId\":\"e1\",\"seatId\":\"A1\"}"),
+		     ERR_CONFLICT);
+}
+
+Test(booking_request, no_mode_is_an_administrators)
+{
+	static const char *const modes[] = { "block", "unblock", "cancel_event", "confirm" };
+	char body[128];
+
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		(void)snprintf(body, sizeof(body),
+			       "{\"eventId\":\"e1\",\"seatIds\":[\"A1\"],\"mode\":\"%s\"}",
+			       modes[i]);
+		expect_fault(BOOKING_FORM_SEATS, body, "mode",
+			     "must be \"hold\" or \"book\"");
+	}
 }
