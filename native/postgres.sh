@@ -71,11 +71,12 @@ pg_create() {
 }
 
 pg_configure() {
-	local config
+	local data
 
-	config=$(pg_home)/data/postgresql.conf
-	render "$ROOT/native/postgresql.conf" PG_PORT >"$config"
-	((EUID != 0)) || chown postgres: -- "$config"
+	data=$(pg_home)/data
+	render "$ROOT/native/postgresql.conf" PG_PORT >"$data/postgresql.conf"
+	cp -- "$ROOT/native/pg_hba.conf" "$data/pg_hba.conf"
+	((EUID != 0)) || chown postgres: -- "$data/postgresql.conf" "$data/pg_hba.conf"
 }
 
 # After a crash a new postmaster refuses to start while a process of the former is left: children
@@ -118,10 +119,10 @@ pg_schema() {
 		# On stdin, because arguments are for all to see.
 		printf "ALTER ROLE %s LOGIN PASSWORD '%s';\n" \
 			seatline_worker "$PG_WORKER_PASSWORD" \
-			seatline_projector "$PG_PROJECTOR_PASSWORD"
-		printf "SELECT 'ALTER ROLE %s LOGIN PASSWORD ''%s'''" \
+			seatline_projector "$PG_PROJECTOR_PASSWORD" \
 			seatline_write_api "$PG_WRITE_API_PASSWORD"
-		printf " FROM pg_roles WHERE rolname = 'seatline_write_api' \\\\gexec\n"
+		# The databases that PostgreSQL brings along let everybody in.
+		printf 'REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;\n'
 		cat -- "$ROOT/db/seed.sql"
 	} | pg_admin seatline
 }
