@@ -144,8 +144,21 @@ static void turn_away(struct http_exchange *x)
 	if (x->server->has_metrics)
 		metric_add(x->server->metrics.turned_away, 1);
 	http_unavailable(x->response,
-			 "More requests came than can be served at once. Nothing was done. "
-			 "Please try again.");
+			 http_is_second_attempt(&x->request)
+				 ? "More requests came than can be served at once. Please try again."
+				 : "More requests came than can be served at once. Nothing was done. "
+				   "Please try again.");
+}
+
+static void serve_aside(struct http_exchange *x, const struct http_route *route)
+{
+	struct http_server *server = x->server;
+
+	if (atomic_fetch_add(&server->asides, 1) < server->config.asides_max)
+		route->handle(server->ctx, &x->request, x->response);
+	else
+		turn_away(x);
+	atomic_fetch_sub(&server->asides, 1);
 }
 
 static void serve(struct http_exchange *x)
@@ -155,6 +168,10 @@ static void serve(struct http_exchange *x)
 
 	if (!route)
 		return;
+	if (route->flags & HTTP_ASIDE) {
+		serve_aside(x, route);
+		return;
+	}
 	const bool entered = http_gate_enter(gate);
 	if (!entered && !http_is_second_attempt(&x->request)) {
 		turn_away(x);

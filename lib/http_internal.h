@@ -47,6 +47,7 @@ struct http_server {
 	bool started;
 	atomic_bool draining;
 	atomic_bool stopping;
+	_Atomic int64_t asides; /* that run */
 	atomic_uint active; /* requests between the gate and their last byte */
 	_Atomic int64_t last_request_ms;
 };

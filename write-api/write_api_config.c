@@ -1,5 +1,8 @@
 #include "write_api_config.h"
 
+#include "pg_pool.h"
+#include "rate_limit.h"
+
 #define PORT_MAX       65535
 #define KEY_HEX_DIGITS 64
 
@@ -53,6 +56,17 @@ static const struct config_key KEYS[] = {
 	  "pause, in ms, after it failed" },
 	{ "IDEMPOTENCY_TTL_S", CONFIG_INT, CONFIG_PLAIN, FIELD(idempotency_ttl_s), "86400", 1,
 	  2592000, "time, in s, for which the request behind an idempotency key is remembered" },
+	CONFIG_KEYS_AUTH(struct write_api_config, auth),
+	{ "PG_DSN", CONFIG_TEXT, CONFIG_SECRET | CONFIG_REQUIRED, FIELD(pg_dsn), NULL, 1, 511,
+	  "PostgreSQL connection string or URI, for accounts and administration" },
+	{ "PG_CONNECTIONS_MAX", CONFIG_INT, CONFIG_PLAIN, FIELD(pg_connections_max), "4", 1,
+	  PG_POOL_MAX, "connections to it at once, opened when they are needed" },
+	{ "PASSWORD_HASHES_MAX", CONFIG_INT, CONFIG_PLAIN, FIELD(password_hashes_max), "2", 1, 64,
+	  "passwords hashed or looked at at once, 64 MiB and some 50 ms of a core each" },
+	{ "RATE_BOOKINGS_PER_MIN", CONFIG_INT, CONFIG_PLAIN, FIELD(rate_bookings_per_min), "0", 0,
+	  RATE_QUOTA_MAX, "commands about bookings that one user may send in a minute; 0: any" },
+	{ "RATE_AUTH_PER_MIN", CONFIG_INT, CONFIG_PLAIN, FIELD(rate_auth_per_min), "0", 0,
+	  RATE_QUOTA_MAX, "attempts to log in with one e-mail in a minute; 0: any" },
 };
 /* clang-format on */
 

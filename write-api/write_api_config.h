@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "auth.h"
 #include "config.h"
 #include "kafka_security.h"
 
@@ -30,6 +31,12 @@ struct write_api_config {
 	int64_t redis_timeout_ms;
 	int64_t redis_retry_ms;
 	int64_t idempotency_ttl_s;
+	struct auth_config auth;
+	char pg_dsn[CONFIG_TEXT_BYTES_MAX];
+	int64_t pg_connections_max;
+	int64_t password_hashes_max;
+	int64_t rate_bookings_per_min;
+	int64_t rate_auth_per_min;
 };
 
 extern const struct config_program WRITE_API_PROGRAM;
