@@ -1,5 +1,6 @@
 #include "routes.h"
 
+#include "account.h"
 #include "act.h"
 #include "book.h"
 
@@ -10,6 +11,10 @@ const struct http_route WRITE_API_ROUTES[] = {
 	{ "PUT", "/api/bookings/{id}/extend", act_extend, HTTP_JSON_OPTIONAL, HTTP_ACCESS_USER },
 	{ "PUT", "/api/bookings/{id}/cancel", act_cancel, HTTP_JSON_OPTIONAL, HTTP_ACCESS_USER },
 	{ "DELETE", "/api/bookings/{id}", act_cancel, HTTP_JSON_OPTIONAL, HTTP_ACCESS_USER },
+	{ "POST", "/api/auth/register", account_register, HTTP_JSON | HTTP_ASIDE,
+	  HTTP_ACCESS_PUBLIC },
+	{ "POST", "/api/auth/login", account_login, HTTP_JSON | HTTP_ASIDE, HTTP_ACCESS_PUBLIC },
+	{ "GET", "/api/auth/me", account_me, HTTP_PLAIN, HTTP_ACCESS_USER },
 };
 const size_t WRITE_API_ROUTES_COUNT = sizeof(WRITE_API_ROUTES) / sizeof(WRITE_API_ROUTES[0]);
 
@@ -44,13 +49,28 @@ static void add_refused(struct write_api *api, struct metrics *metrics)
 
 	for (size_t i = 0; i < REFUSAL_COUNT; i++)
 		api->refused[i] = metrics_add_counter(metrics, "seatline_refused_total", labels[i],
-						      "Commands refused, by reason.");
+						      "Requests refused, by reason.");
+}
+
+static void add_logins(struct write_api *api, struct metrics *metrics)
+{
+	static const char *const labels[LOGIN_COUNT] = {
+		[LOGIN_ACCEPTED] = "answer=\"accepted\"",
+		[LOGIN_REFUSED] = "answer=\"refused\"",
+		[LOGIN_LIMITED] = "answer=\"limited\"",
+		[LOGIN_UNAVAILABLE] = "answer=\"unavailable\"",
+	};
+
+	for (size_t i = 0; i < LOGIN_COUNT; i++)
+		api->logins[i] = metrics_add_counter(metrics, "seatline_logins_total", labels[i],
+						     "Attempts to log in, by answer.");
 }
 
 void write_api_add_metrics(struct write_api *api, struct metrics *metrics)
 {
 	add_accepted(api, metrics);
 	add_refused(api, metrics);
+	add_logins(api, metrics);
 	api->publish_seconds = metrics_add_histogram(
 		metrics, "seatline_publish_seconds", NULL,
 		"Time from a command's hand-over to Kafka to its acknowledgement or failure.",

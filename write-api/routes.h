@@ -3,12 +3,16 @@
  */
 #pragma once
 
+#include "auth.h"
 #include "booking_id.h"
 #include "command.h"
 #include "http.h"
 #include "idempotency.h"
 #include "kafka.h"
 #include "metrics.h"
+#include "password.h"
+#include "pg_pool.h"
+#include "rate_limit.h"
 
 #include <stddef.h>
 
@@ -24,11 +28,20 @@ enum refusal {
 	REFUSAL_COUNT,
 };
 
+enum login { LOGIN_ACCEPTED, LOGIN_REFUSED, LOGIN_LIMITED, LOGIN_UNAVAILABLE, LOGIN_COUNT };
+
 /* The handlers' ctx. */
 struct write_api {
 	struct kafka_producer *producer;
 	struct idempotency *idempotency;
 	struct booking_id_key key;
+	struct auth *auth;
+	struct pg_pool *pg_pool; /* for accounts and administration; bookings do without */
+	struct passwords *passwords;
+	struct rate_limit *limits;
+	struct rate_policy rate_bookings; /* of each user's commands about bookings */
+	struct rate_policy rate_auth;     /* of logins with each e-mail             */
+	struct metric *logins[LOGIN_COUNT];
 	struct metric *accepted[COMMAND_TYPE_COUNT];
 	struct metric *refused[REFUSAL_COUNT];
 	struct metric *publish_seconds;
