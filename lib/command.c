@@ -109,8 +109,8 @@ static err_code get_text(const json_t *object, const char *name, const char **re
 
 static err_code get_type(const json_t *object, enum command_type *ret, struct err *err)
 {
-	const char *text;
-	size_t len;
+	const char *text = NULL;
+	size_t len = 0;
 	const err_code code = get_text(object, "type", &text, &len, err);
 	if (code != ERR_OK)
 		return code;
@@ -122,8 +122,8 @@ static err_code get_type(const json_t *object, enum command_type *ret, struct er
 
 static err_code get_booking_id(const json_t *object, struct booking_id *ret, struct err *err)
 {
-	const char *text;
-	size_t len;
+	const char *text = NULL;
+	size_t len = 0;
 	const err_code code = get_text(object, "bookingId", &text, &len, err);
 	if (code != ERR_OK)
 		return code;
@@ -137,8 +137,8 @@ static err_code get_booking_id(const json_t *object, struct booking_id *ret, str
 static err_code get_ident(const json_t *object, const char *name, char ret[static IDENT_BYTES_MAX],
 			  struct err *err)
 {
-	const char *text;
-	size_t len;
+	const char *text = NULL;
+	size_t len = 0;
 	const err_code code = get_text(object, name, &text, &len, err);
 	if (code != ERR_OK)
 		return code;
@@ -190,8 +190,8 @@ static err_code get_seats(const json_t *object, struct command *command, struct 
 
 static err_code get_time(const json_t *object, int64_t *ret, struct err *err)
 {
-	const char *text;
-	size_t len;
+	const char *text = NULL;
+	size_t len = 0;
 	const err_code code = get_text(object, "requestedAt", &text, &len, err);
 	if (code != ERR_OK)
 		return code;
@@ -205,8 +205,8 @@ static err_code get_time(const json_t *object, int64_t *ret, struct err *err)
 static err_code get_command_id(const json_t *object, const char *name, struct command_id *ret,
 			       struct err *err)
 {
-	const char *text;
-	size_t len;
+	const char *text = NULL;
+	size_t len = 0;
 	const err_code code = get_text(object, name, &text, &len, err);
 	if (code != ERR_OK)
 		return code;
@@ -220,8 +220,8 @@ static err_code get_command_id(const json_t *object, const char *name, struct co
 static err_code get_payment_reference(const json_t *object, struct command *command,
 				      struct err *err)
 {
-	const char *text;
-	size_t len;
+	const char *text = NULL;
+	size_t len = 0;
 	const err_code code = get_text(object, "paymentReference", &text, &len, err);
 	if (code != ERR_OK)
 		return code;
@@ -236,8 +236,8 @@ static err_code get_payment_reference(const json_t *object, struct command *comm
 
 static err_code get_address(const json_t *object, struct command *command, struct err *err)
 {
-	const char *text;
-	size_t len;
+	const char *text = NULL;
+	size_t len = 0;
 	const err_code code = get_text(object, "address", &text, &len, err);
 	if (code != ERR_OK)
 		return code;
