@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 	const err_code code = run(&config, &err);
 	if (code != ERR_OK) {
 		log_error("failed", LOG_STR("code", err_name(code)), LOG_STR("text", err.text));
-		return EXIT_FAILURE;
+		return code == ERR_INVALID ? CONFIG_EXIT_BAD : EXIT_FAILURE;
 	}
 	log_info("stopped");
 
