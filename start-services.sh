@@ -46,6 +46,8 @@ Usage: ./start-services.sh [command] [name...]
   reset   stop, and delete this project's data; downloads and builds stay
   verify  compare the read model with the write model, and print every difference
   rebuild make the read model anew from the write model, while everything runs
+  account EMAIL user|admin: make an account, or give it this role and another password, which is
+          the first line of stdin, or else made and shown
   env     connection settings of the servers as shell assignments, passwords included
 
 Names: kafka postgresql redis mongodb write-api worker projector read-api nginx;
@@ -78,7 +80,7 @@ main() {
 	(($# == 0)) || shift
 
 	case $command in
-	up | status | logs | stop | reset | verify | rebuild | env) ;;
+	up | status | logs | stop | reset | verify | rebuild | account | env) ;;
 	help | -h | --help)
 		usage
 		return

@@ -67,6 +67,11 @@ docker_reset() {
 	rm -rf -- "$STATE"
 }
 
+docker_account() {
+	(($# == 2)) || die 'account takes an e-mail address and a role, user or admin'
+	compose exec -T write-api write-api --add-account "$1" "$2"
+}
+
 docker_verify() { compose run --rm --no-deps projector --verify; }
 docker_rebuild() { compose run --rm --no-deps projector --rebuild; }
 

@@ -215,22 +215,77 @@ start_group() {
 	steps_end "${names[@]}"
 }
 
+# --- what to do first --------------------------------------------------------------------------
+
+# The demo's, in jwt mode: made at the first start in it, and their passwords shown then and never
+# again. Whoever runs it in production makes accounts with names.
+readonly DEMO_ACCOUNTS=(admin@example.com:admin user@example.com:user)
+
+# Makes them, and sets DEMO_PASSWORDS.
+make_demo_accounts() {
+	local account made
+
+	DEMO_PASSWORDS=()
+	[[ $AUTH_MODE == jwt && $PRODUCTION == 0 && ! -e $STATE/accounts ]] || return 0
+	for account in "${DEMO_ACCOUNTS[@]}"; do
+		made=$("$(mode)_account" "${account%:*}" "${account#*:}" </dev/null)
+		[[ $made =~ \"password\":\"([^\"]+)\" ]] || die "no account was made: $made"
+		DEMO_PASSWORDS+=("${BASH_REMATCH[1]}")
+	done
+	: >"$STATE/accounts"
+}
+
 # show_first_steps MILLISECONDS
 show_first_steps() {
-	local json="-H 'Content-Type: application/json'"
+	local json="-H 'Content-Type: application/json'" url=$GATEWAY_URL
 	local booking='{"userId":"u1","eventId":"concert123","seatId":"A1"}'
 
-	cat <<END
+	make_demo_accounts
+	cat <<-END
 
-Seatline runs: $GATEWAY_URL (started in $(($1 / 1000)).$(($1 % 1000 / 100)) s)
+		Seatline runs: $url (started in $(($1 / 1000)).$(($1 % 1000 / 100)) s)
+	END
+	((SEATLINE_TLS == 0)) || say "and ${url/http:/https:}" | sed "s/:[0-9]*\$/:$SEATLINE_TLS_PORT/"
+	cat <<-END
 
-  curl $GATEWAY_URL/api/events
-  curl $json -d '$booking' $GATEWAY_URL/api/book
-  curl $GATEWAY_URL/api/events/concert123
-  curl -N -H 'Accept: text/event-stream' $GATEWAY_URL/api/events/concert123/live
+		  $url/docs says what can be asked, and lets you try it
 
-./start-services.sh status, logs, stop and reset do what they say.
-END
+		  curl $url/api/events
+	END
+	if [[ $AUTH_MODE == jwt ]]; then
+		booking='{"eventId":"concert123","seatId":"A1"}'
+		show_login "$json"
+		json+=' -H "Authorization: Bearer $token"'
+	fi
+	cat <<-END
+		  curl $json -d '$booking' $url/api/book
+		  curl $url/api/events/concert123
+		  curl -N -H 'Accept: text/event-stream' $url/api/events/concert123/live
+	END
+	show_demo_accounts
+	say
+	say './start-services.sh status, logs, stop and reset do what they say.'
+}
+
+# show_login JSON_HEADER: in a shell that has no parser of JSON.
+show_login() {
+	local who="{\"email\":\"user@example.com\",\"password\":\"${DEMO_PASSWORDS[1]:-...}\"}"
+
+	cat <<-END
+		  token=\$(curl -s $1 -d '$who' $GATEWAY_URL/api/auth/login |
+		    sed -E 's/.*"token":"([^"]*)".*/\\1/')
+	END
+}
+
+show_demo_accounts() {
+	local i
+
+	((${#DEMO_PASSWORDS[@]})) || return 0
+	printf '\nAccounts, made now. Their passwords are shown this once and kept nowhere:\n\n'
+	for ((i = 0; i < ${#DEMO_ACCOUNTS[@]}; i++)); do
+		printf '  %-6s %s  %s\n' "${DEMO_ACCOUNTS[i]#*:}" "${DEMO_ACCOUNTS[i]%:*}" \
+			"${DEMO_PASSWORDS[i]}"
+	done
 }
 
 # --- the other commands ----------------------------------------------------------------------
@@ -358,6 +413,18 @@ TEST_REDIS_PASSWORD='$REDIS_ADMIN_PASSWORD'
 TEST_MONGO_URI='mongodb://seatline_admin:$MONGO_ADMIN_PASSWORD@$mongo'
 END
 }
+
+# --- accounts ------------------------------------------------------------------------------------
+
+# native_account EMAIL ROLE: write-api's own command, with all that it needs to know.
+native_account() (
+	(($# == 2)) || die 'account takes an e-mail address and a role, user or admin'
+	service_is_running postgresql || die 'postgresql has to run: ./start-services.sh up'
+	secrets_load
+	PROGRAM=write-api INDEX=0
+	program_environment
+	LOG_LEVEL=${LOG_LEVEL:-warn} exec "$(program_file write-api)" --add-account "$1" "$2"
+)
 
 # --- verify, rebuild ---------------------------------------------------------------------------
 
