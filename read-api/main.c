@@ -1,3 +1,4 @@
+#include "auth.h"
 #include "clock.h"
 #include "event_answers.h"
 #include "follow.h"
@@ -18,6 +19,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define REQUEST_TIMEOUT_MS    10000
 #define KEEP_ALIVE_TIMEOUT_MS 65000 /* longer than the gateway's: it is the one to hang up */
@@ -62,7 +64,8 @@ static err_code open_mongo(const struct read_api_config *config, struct mongo **
 }
 
 static err_code open_server(const struct read_api_config *config, struct read_api *api,
-			    struct metrics *metrics, struct http_server **ret, struct err *err)
+			    struct auth *auth, struct metrics *metrics, struct http_server **ret,
+			    struct err *err)
 {
 	const struct http_config http = {
 		.host = config->http_host,
@@ -72,7 +75,8 @@ static err_code open_server(const struct read_api_config *config, struct read_ap
 		.request_timeout_ms = REQUEST_TIMEOUT_MS,
 		.keep_alive_timeout_ms = KEEP_ALIVE_TIMEOUT_MS,
 		.service = READ_API_PROGRAM.name,
-		.authenticate = http_authenticate_nobody,
+		.authenticate = auth_authenticate,
+		.authenticate_ctx = auth,
 	};
 
 	return http_server_open(&http, READ_API_ROUTES, READ_API_ROUTES_COUNT, api, metrics, ret,
@@ -94,7 +98,7 @@ static err_code open_waiters(const struct read_api_config *config, const struct 
 }
 
 static err_code open_wait_server(const struct read_api_config *config, struct read_api *api,
-				 struct http_server **ret, struct err *err)
+				 struct auth *auth, struct http_server **ret, struct err *err)
 {
 	const struct http_config http = {
 		.host = config->http_host,
@@ -104,7 +108,8 @@ static err_code open_wait_server(const struct read_api_config *config, struct re
 		.request_timeout_ms = WAIT_REQUEST_TIMEOUT_MS,
 		.keep_alive_timeout_ms = WAIT_KEEP_ALIVE_TIMEOUT_MS,
 		.service = "read-api-wait",
-		.authenticate = http_authenticate_nobody,
+		.authenticate = auth_authenticate,
+		.authenticate_ctx = auth,
 	};
 
 	return http_server_open(&http, WAIT_ROUTES, WAIT_ROUTES_COUNT, api, NULL, ret, err);
@@ -148,7 +153,8 @@ static void close_servers(struct http_server *server, struct http_server *wait_s
 }
 
 /* Until the process is asked to stop; then both servers are closed. */
-static int run(const struct read_api_config *config, struct read_api *api, struct metrics *metrics)
+static int run(const struct read_api_config *config, struct read_api *api, struct auth *auth,
+	       struct metrics *metrics)
 {
 	_cleanup_(ops_closep) struct ops *ops = NULL;
 	struct http_server *server = NULL, *wait_server = NULL;
@@ -156,9 +162,9 @@ static int run(const struct read_api_config *config, struct read_api *api, struc
 
 	if (open_ops(config, api->watch, metrics, &ops, &err) != ERR_OK)
 		return fail("ops_not_opened", &err);
-	if (open_wait_server(config, api, &wait_server, &err) != ERR_OK)
+	if (open_wait_server(config, api, auth, &wait_server, &err) != ERR_OK)
 		return fail("wait_http_not_opened", &err);
-	if (open_server(config, api, metrics, &server, &err) != ERR_OK) {
+	if (open_server(config, api, auth, metrics, &server, &err) != ERR_OK) {
 		http_server_close(wait_server, 0);
 		return fail("http_not_opened", &err);
 	}
@@ -185,6 +191,11 @@ static int serve(const struct read_api_config *config)
 	if (booking_id_init(&err) != ERR_OK ||
 	    booking_id_key_parse(config->booking_id_key, &api.key, &err) != ERR_OK)
 		return fail("bad_booking_id_key", &err);
+
+	_cleanup_(auth_freep) struct auth *auth = NULL;
+
+	if (auth_new(&config->auth, config->http_host, &auth, &err) != ERR_OK)
+		return fail("bad_auth", &err);
 
 	_cleanup_(metrics_freep) struct metrics *metrics = metrics_new();
 
@@ -221,13 +232,18 @@ static int serve(const struct read_api_config *config)
 		return fail("waiters_not_opened", &err);
 	api.waiters = waiters;
 
-	return run(config, &api, metrics);
+	return run(config, &api, auth, metrics);
 }
 
 int main(int argc, char **argv)
 {
 	struct read_api_config config;
 
+	if (argc == 2 && strcmp(argv[1], "--routes") == 0) {
+		http_routes_print("http", READ_API_ROUTES, READ_API_ROUTES_COUNT, stdout);
+		http_routes_print("wait", WAIT_ROUTES, WAIT_ROUTES_COUNT, stdout);
+		return EXIT_SUCCESS;
+	}
 	stop_block();
 	(void)mallopt(M_ARENA_MAX, HEAPS_MAX); /* Only memory, so failing is no matter. */
 

@@ -42,6 +42,7 @@ static const struct config_key KEYS[] = {
 	  offsetof(struct read_api_config, booking_id_key),
 	  NULL, KEY_HEX_DIGITS, KEY_HEX_DIGITS,
 	  "64 hexadecimal digits, as write-api has: tells issued booking ids from made-up ones" },
+	CONFIG_KEYS_AUTH(struct read_api_config, auth),
 };
 /* clang-format on */
 

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "auth.h"
 #include "config.h"
 
 struct read_api_config {
@@ -19,6 +20,7 @@ struct read_api_config {
 	int64_t answer_cache_bytes;
 	int64_t answer_pause_ms_max;
 	char booking_id_key[CONFIG_TEXT_BYTES_MAX];
+	struct auth_config auth;
 };
 
 extern const struct config_program READ_API_PROGRAM;
