@@ -13,6 +13,8 @@ suite_style() {
 	done
 	check shellcheck style_shellcheck || :
 	check python style_python || :
+	check "no secret is among the sources" "$top/tests/lib/leaks.py" || :
+	check "a secret among the sources is found" "$top/tests/lib/leaks.py" --lies || :
 	style_docker
 	section_end
 }

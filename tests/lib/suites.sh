@@ -34,9 +34,23 @@ suite_build() {
 	build "$BUILD" -Dwerror=true -Dfault_points=true -Dtests=enabled || status=1
 	[ "$status" -ne 0 ] || check "CONFIGURATION.md is up to date" \
 		"$top/tools/configuration.sh" --check "$BUILD" || :
-	check "nginx accepts its configuration" native nginx || :
+	check "nginx accepts its configuration" native nginx && scan_gateway || :
 	section_end
 	return "$status"
+}
+
+# What nginx accepted may still be unsafe.
+scan_gateway() {
+	need_packages "${PACKAGES_PYTEST[@]}" && need_venv || { record fail packages && return; }
+	check "gixy finds no hole in nginx's configuration" "$top/tests/lib/gateway_scan.py" \
+		"$venv/bin/gixy" "$work/native/nginx/nginx.conf" || :
+	check "nginx accepts it with TLS, origins and limits" \
+		env SEATLINE_TLS=1 AUTH_MODE=jwt CORS_ORIGINS=https://seatline.example \
+		"$top/tests/lib/native.sh" "$work/native" nginx || :
+	check "gixy finds no hole in that" "$top/tests/lib/gateway_scan.py" \
+		"$venv/bin/gixy" "$work/native/nginx/nginx.conf" || :
+	check "gixy finds holes that there are" "$top/tests/lib/gateway_scan.py" \
+		"$venv/bin/gixy" --lies || :
 }
 
 build_sanitized() {
