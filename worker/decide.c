@@ -8,7 +8,7 @@ static const char *const verdict_names[VERDICT_COUNT] = {
 	[VERDICT_CONFIRMED] = "confirmed", [VERDICT_EXTENDED] = "extended",
 	[VERDICT_CANCELLED] = "cancelled", [VERDICT_UNCHANGED] = "unchanged",
 	[VERDICT_REFUSED] = "refused",     [VERDICT_DUPLICATE] = "duplicate",
-	[VERDICT_CONTRADICTION] = "contradiction",
+	[VERDICT_CONTRADICTION] = "contradiction", [VERDICT_DONE] = "done",
 };
 
 const char *verdict_name(enum verdict verdict)
@@ -30,14 +30,29 @@ static struct outcome rejected(enum reason reason)
 	return (struct outcome){ .verdict = VERDICT_REJECTED, .reason = reason };
 }
 
+/* More seats than the event lets one user have. */
+static enum reason limit_objection(const struct state *state, const struct command *command,
+				   const struct known_event *event)
+{
+	const struct known_buyer *const buyer =
+		state_buyer(state, command->event_id, command->user_id);
+	assert(buyer);
+
+	if (event->seats_per_user_max > 0 &&
+	    buyer->live_seats + command->seat_count > event->seats_per_user_max)
+		return REASON_SEAT_LIMIT;
+	if (event->holds_per_user_max > 0 && command->type == COMMAND_HOLD &&
+	    buyer->held_seats + command->seat_count > event->holds_per_user_max)
+		return REASON_HOLD_LIMIT;
+	return REASON_NONE;
+}
+
 /* What of the event, the buyer or the key stands against it, whatever the seats. */
 static enum reason objection(const struct state *state, const struct command *command,
 			     int64_t now_ms)
 {
 	const struct known_event *const event = state_event(state, command->event_id);
-	const struct known_buyer *const buyer =
-		state_buyer(state, command->event_id, command->user_id);
-	assert(event && buyer);
+	assert(event);
 
 	if (command->idempotency_key.text[0] != '\0') {
 		const struct known_key *const key =
@@ -51,21 +66,22 @@ static enum reason objection(const struct state *state, const struct command *co
 		return REASON_EVENT_NOT_FOUND;
 	if (event->cancelled)
 		return REASON_EVENT_CANCELLED;
+	if (!command_takes_seats(command->type))
+		return REASON_NONE;
 	if (now_ms < event->sales_open_ms)
 		return REASON_SALES_NOT_OPEN;
 	if (now_ms >= event->sales_close_ms)
 		return REASON_SALES_CLOSED;
-	if (event->seats_per_user_max > 0 &&
-	    buyer->live_seats + command->seat_count > event->seats_per_user_max)
-		return REASON_SEAT_LIMIT;
-	return REASON_NONE;
+	return limit_objection(state, command, event);
 }
 
-/* Why this seat cannot be had. */
-static enum reason seat_objection(const struct seat *seat, int64_t now_ms)
+/* Why the command cannot have this seat. */
+static enum reason seat_objection(const struct seat *seat, enum command_type type, int64_t now_ms)
 {
 	if (!seat->exists)
 		return REASON_SEAT_NOT_FOUND;
+	if (type == COMMAND_UNBLOCK)
+		return seat->status == SEAT_BLOCKED ? REASON_NONE : REASON_SEAT_NOT_BLOCKED;
 
 	switch (seat->status) {
 	case SEAT_AVAILABLE:
@@ -73,7 +89,7 @@ static enum reason seat_objection(const struct seat *seat, int64_t now_ms)
 	case SEAT_HELD:
 		return seat->hold_expires_ms > now_ms ? REASON_SEAT_TAKEN : REASON_NONE;
 	case SEAT_BLOCKED:
-		return REASON_SEAT_BLOCKED;
+		return type == COMMAND_BLOCK ? REASON_NONE : REASON_SEAT_BLOCKED;
 	case SEAT_BOOKED:
 	case SEAT_STATUS_COUNT:
 		break;
@@ -98,8 +114,9 @@ static void note_lapsed(const struct state *state, const struct seat *seat, int6
 	outcome->lapsed[outcome->lapsed_count++] = holder;
 }
 
-static struct outcome take_seats(const struct state *state, const struct command *command,
-				 int64_t now_ms)
+/* Which seats the command can have: ret.lost are the others, and ret.reason the least of theirs. */
+static struct outcome look_at_seats(const struct state *state, const struct command *command,
+				    int64_t now_ms)
 {
 	struct outcome ret = { .reason = REASON_NONE };
 
@@ -107,7 +124,7 @@ static struct outcome take_seats(const struct state *state, const struct command
 		const struct seat *const seat =
 			state_seat(state, command->event_id, command->seat_ids[i]);
 		assert(seat);
-		const enum reason reason = seat_objection(seat, now_ms);
+		const enum reason reason = seat_objection(seat, command->type, now_ms);
 		if (reason == REASON_NONE) {
 			note_lapsed(state, seat, now_ms, &ret);
 			continue;
@@ -116,12 +133,44 @@ static struct outcome take_seats(const struct state *state, const struct command
 		if (ret.reason == REASON_NONE || reason < ret.reason)
 			ret.reason = reason;
 	}
-	if (ret.reason == REASON_NONE)
-		return ret;
+	return ret;
+}
 
-	/* Nobody gets these seats now, so nobody's hold need end for it. */
+/* Nobody gets these seats now, so nobody's hold need end for it. */
+static struct outcome lost_seats(struct outcome ret)
+{
 	ret.verdict = VERDICT_REJECTED;
 	ret.lapsed_count = 0;
+	return ret;
+}
+
+/* All seats, or none. */
+static struct outcome take_seats(const struct state *state, const struct command *command,
+				 int64_t now_ms)
+{
+	struct outcome ret = look_at_seats(state, command, now_ms);
+
+	if (ret.reason != REASON_NONE)
+		return lost_seats(ret);
+	if (command->type == COMMAND_BOOK) {
+		ret.verdict = VERDICT_CONFIRMED;
+	} else {
+		ret.verdict = VERDICT_HELD;
+		ret.expires_ms = now_ms + state_event(state, command->event_id)->hold_ttl_ms;
+	}
+	return ret;
+}
+
+/* As many seats as there can be had, but one at least; or the event, which has no seats here. */
+static struct outcome administer(const struct state *state, const struct command *command,
+				 int64_t now_ms)
+{
+	struct outcome ret = look_at_seats(state, command, now_ms);
+
+	if (command->seat_count > 0 && ret.lost == (1u << command->seat_count) - 1)
+		return lost_seats(ret);
+	ret.verdict = VERDICT_DONE;
+	ret.reason = REASON_NONE;
 	return ret;
 }
 
@@ -140,16 +189,8 @@ static struct outcome make(const struct state *state, const struct command *comm
 	if (reason != REASON_NONE)
 		return rejected(reason);
 
-	struct outcome ret = take_seats(state, command, now_ms);
-	if (ret.reason != REASON_NONE)
-		return ret;
-	if (command->type == COMMAND_BOOK) {
-		ret.verdict = VERDICT_CONFIRMED;
-	} else {
-		ret.verdict = VERDICT_HELD;
-		ret.expires_ms = now_ms + state_event(state, command->event_id)->hold_ttl_ms;
-	}
-	return ret;
+	return command_takes_seats(command->type) ? take_seats(state, command, now_ms)
+						  : administer(state, command, now_ms);
 }
 
 /* ---- Acting on a booking ---- */
@@ -193,6 +234,11 @@ static const struct rule rules[BOOKING_STATUS_COUNT][ACT_COUNT] = {
 		[ACT_EXTEND] = { VERDICT_REFUSED, REASON_HOLD_EXPIRED },
 		[ACT_CANCEL] = { VERDICT_REFUSED, REASON_HOLD_EXPIRED },
 	},
+	[BOOKING_DONE] = {
+		[ACT_CONFIRM] = { VERDICT_REFUSED, REASON_NOT_A_BOOKING },
+		[ACT_EXTEND] = { VERDICT_REFUSED, REASON_NOT_A_BOOKING },
+		[ACT_CANCEL] = { VERDICT_REFUSED, REASON_NOT_A_BOOKING },
+	},
 };
 
 static struct outcome refused(enum reason reason)
@@ -233,6 +279,8 @@ static struct outcome act_on_known(const struct state *state, const struct comma
 		return refused(REASON_BOOKING_NOT_FOUND);
 	if (command->user_id[0] != '\0' && strcmp(command->user_id, booking->user_id) != 0)
 		return refused(REASON_NOT_OWNER);
+	if (!command_takes_seats(booking->mode)) /* Rejected ones, too. */
+		return refused(REASON_NOT_A_BOOKING);
 	if (has_lapsed(booking, now_ms)) {
 		struct outcome ret = refused(REASON_HOLD_EXPIRED);
 		ret.lapsed[ret.lapsed_count++] = booking;

@@ -15,10 +15,15 @@
  *   rejected    booking_rejected   booking_rejected   booking_rejected
  *   cancelled   booking_cancelled  booking_cancelled  already_cancelled
  *   expired     hold_expired       hold_expired       hold_expired
+ *   done        not_a_booking      not_a_booking      not_a_booking
  *
  * A held booking whose time is over is expired first. Only the owner may act; a command that names
  * no user acts for the owner. A command for a booking that was never made makes it a rejected one
  * (booking_not_found), and so is each later one refused.
+ *
+ * block, unblock and cancel_event make a booking of their own kind, which is done or rejected and
+ * not acted on by anything (not_a_booking): no seller's window or limit is in their way. A seat of
+ * a block or unblock is lost for itself alone; done is what reached at least one.
  */
 #pragma once
 
@@ -35,6 +40,7 @@ enum verdict {
 	VERDICT_CONFIRMED,
 	VERDICT_EXTENDED,
 	VERDICT_CANCELLED,
+	VERDICT_DONE,          /* what an administrator asked for */
 	VERDICT_UNCHANGED,     /* it is so already */
 	VERDICT_REFUSED,       /* the booking stays as it is */
 	VERDICT_DUPLICATE,     /* the same command again: no second effect, no trace */
@@ -47,7 +53,7 @@ const char *verdict_name(enum verdict verdict);
 struct outcome {
 	enum verdict verdict;
 	enum reason reason; /* of VERDICT_REJECTED, _UNCHANGED, _REFUSED */
-	unsigned lost;      /* VERDICT_REJECTED: bit i: command->seat_ids[i] cannot be had */
+	unsigned lost;      /* VERDICT_REJECTED, _DONE: bit i: command->seat_ids[i] cannot be had */
 	int64_t expires_ms; /* VERDICT_HELD, VERDICT_EXTENDED */
 	/* Bookings whose hold has run out and which end before the command is carried out. */
 	unsigned lapsed_count;

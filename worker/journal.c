@@ -99,6 +99,28 @@ static void change_seats(const struct state *state, const struct known_booking *
 	}
 }
 
+/* Those of the booking's seats that an administrator can have, where they are not so already. */
+static void set_seats(const struct state *state, const struct known_booking *booking,
+		      enum seat_status status, struct transition *transition)
+{
+	for (unsigned i = 0; i < booking->seat_count; i++) {
+		struct seat *const seat =
+			state_seat(state, booking->event_id, booking->seat_ids[i]);
+		assert(seat);
+		if (booking->lost & 1u << i || seat->status == status)
+			continue;
+		seat->status = status;
+		seat->hold_expires_ms = 0;
+		seat->booking_id[0] = '\0';
+		seat->user_id[0] = '\0';
+		seat->version++;
+		seat->changed = true;
+		transition->changes[transition->change_count++] = (struct seat_change){
+			.seat = seat, .status = status, .version = seat->version
+		};
+	}
+}
+
 /* A longer hold is nothing that the map shows. */
 static void prolong_seats(const struct state *state, const struct known_booking *booking)
 {
@@ -123,6 +145,25 @@ static void lapse(struct journal *journal, struct state *state, struct known_boo
 	booking->decided_at_ms = now_ms;
 	/* Its buyer's live seats stay as they are: a hold that ran out was not among them. */
 	change_seats(state, booking, SEAT_AVAILABLE, note(journal, booking, NULL));
+}
+
+/* Ends a booking before its time, whoever wants it. */
+static void give_up(struct journal *journal, struct state *state, struct known_booking *booking,
+		    const struct command *command, int64_t now_ms)
+{
+	struct known_buyer *const buyer =
+		state_buyer(state, booking->event_id, booking->user_id);
+
+	if (buyer) {
+		buyer->live_seats -= booking->seat_count;
+		if (booking->status == BOOKING_HELD)
+			buyer->held_seats -= booking->seat_count;
+	}
+	booking->status = BOOKING_CANCELLED;
+	booking->reason = command ? REASON_NONE : REASON_EVENT_CANCELLED;
+	booking->expires_ms = 0;
+	booking->decided_at_ms = now_ms;
+	change_seats(state, booking, SEAT_AVAILABLE, note(journal, booking, command));
 }
 
 /* Seats that decide found to be had become the booking's, at their prices. */
@@ -166,6 +207,38 @@ static void fill_in(struct known_booking *booking, const struct command *command
 		booking->idempotency_key = command->idempotency_key;
 }
 
+static void administer(struct journal *journal, struct state *state, struct known_booking *booking,
+		       const struct command *command)
+{
+	booking->status = BOOKING_DONE;
+
+	struct transition *const transition = note(journal, booking, command);
+	if (command->type == COMMAND_CANCEL_EVENT) {
+		struct known_event *const event = state_event(state, booking->event_id);
+		event->cancelled = true;
+		event->changed = true;
+		return;
+	}
+	set_seats(state, booking,
+		  command->type == COMMAND_BLOCK ? SEAT_BLOCKED : SEAT_AVAILABLE, transition);
+}
+
+static void take(struct journal *journal, struct state *state, struct known_booking *booking,
+		 const struct command *command)
+{
+	struct known_buyer *const buyer =
+		state_buyer(state, booking->event_id, booking->user_id);
+	const bool is_held = command->type == COMMAND_HOLD;
+
+	booking->status = is_held ? BOOKING_HELD : BOOKING_CONFIRMED;
+	take_seats(state, booking);
+	change_seats(state, booking, is_held ? SEAT_HELD : SEAT_BOOKED,
+		     note(journal, booking, command));
+	buyer->live_seats += booking->seat_count;
+	if (is_held)
+		buyer->held_seats += booking->seat_count;
+}
+
 static void make(struct journal *journal, struct state *state, struct known_booking *booking,
 		 const struct command *command, const struct outcome *outcome, int64_t now_ms)
 {
@@ -178,17 +251,20 @@ static void make(struct journal *journal, struct state *state, struct known_book
 		(void)note(journal, booking, command);
 		return;
 	}
-	const bool is_held = outcome->verdict == VERDICT_HELD;
-	booking->status = is_held ? BOOKING_HELD : BOOKING_CONFIRMED;
-	take_seats(state, booking);
-	change_seats(state, booking, is_held ? SEAT_HELD : SEAT_BOOKED,
-		     note(journal, booking, command));
-	state_buyer(state, booking->event_id, booking->user_id)->live_seats += booking->seat_count;
+	if (outcome->verdict == VERDICT_DONE)
+		administer(journal, state, booking, command);
+	else
+		take(journal, state, booking, command);
 }
 
 static void confirm(struct journal *journal, struct state *state, struct known_booking *booking,
 		    const struct command *command, int64_t now_ms)
 {
+	struct known_buyer *const buyer =
+		state_buyer(state, booking->event_id, booking->user_id);
+
+	if (buyer)
+		buyer->held_seats -= booking->seat_count;
 	booking->status = BOOKING_CONFIRMED;
 	booking->expires_ms = 0;
 	booking->decided_at_ms = now_ms;
@@ -205,20 +281,6 @@ static void extend(struct journal *journal, struct state *state, struct known_bo
 	booking->decided_at_ms = now_ms;
 	prolong_seats(state, booking);
 	(void)note(journal, booking, command);
-}
-
-static void cancel(struct journal *journal, struct state *state, struct known_booking *booking,
-		   const struct command *command, int64_t now_ms)
-{
-	struct known_buyer *const buyer =
-		state_buyer(state, booking->event_id, booking->user_id);
-
-	booking->status = BOOKING_CANCELLED;
-	booking->expires_ms = 0;
-	booking->decided_at_ms = now_ms;
-	change_seats(state, booking, SEAT_AVAILABLE, note(journal, booking, command));
-	if (buyer)
-		buyer->live_seats -= booking->seat_count;
 }
 
 static void leave(struct journal *journal, struct known_booking *booking,
@@ -239,7 +301,7 @@ static void enter(struct journal *journal, struct state *state, struct known_boo
 		extend(journal, state, booking, command, outcome, now_ms);
 		break;
 	case VERDICT_CANCELLED:
-		cancel(journal, state, booking, command, now_ms);
+		give_up(journal, state, booking, command, now_ms);
 		break;
 	case VERDICT_UNCHANGED:
 	case VERDICT_REFUSED:
@@ -254,6 +316,7 @@ static void enter(struct journal *journal, struct state *state, struct known_boo
 		break;
 	case VERDICT_REJECTED:
 	case VERDICT_HELD:
+	case VERDICT_DONE:
 		make(journal, state, booking, command, outcome, now_ms);
 		break;
 	case VERDICT_DUPLICATE:
@@ -285,9 +348,14 @@ size_t journal_sweep(struct journal *journal, struct state *state, int64_t now_m
 	size_t ret = 0;
 
 	for (size_t i = 0; i < state->booking_index.count; i++) {
-		if (!has_lapsed(&state->bookings[i], now_ms))
+		struct known_booking *const booking = &state->bookings[i];
+		const struct known_event *const event = state_event(state, booking->event_id);
+		if (has_lapsed(booking, now_ms))
+			lapse(journal, state, booking, now_ms);
+		else if (booking_is_live(booking) && event && event->cancelled)
+			give_up(journal, state, booking, NULL, now_ms);
+		else
 			continue;
-		lapse(journal, state, &state->bookings[i], now_ms);
 		ret++;
 	}
 	return ret;

@@ -23,7 +23,7 @@ struct seat_change {
 
 /* One row of the log. What of a booking never changes stands in the booking. */
 struct transition {
-	const struct command *command; /* NULL: the hold ran out */
+	const struct command *command; /* NULL: the hold ran out, or the event was cancelled */
 	const struct known_booking *booking;
 	int32_t version;
 	enum booking_status status; /* after it, and so the next three */
@@ -53,5 +53,6 @@ void journal_reset(struct journal *journal);
 void journal_apply(struct journal *journal, struct state *state, const struct command *command,
 		   const struct outcome *outcome, int64_t now_ms);
 
-/* Ends the bookings of the state whose holds have run out; answers how many. */
+/* Ends the bookings of the state whose holds have run out or whose event is cancelled; answers how
+ * many. */
 size_t journal_sweep(struct journal *journal, struct state *state, int64_t now_ms);

@@ -413,7 +413,7 @@ static void finish(struct lane *lane, size_t count)
 	observe(lane, LANE_UNLOCK, unlock_us);
 	FAULT_POINT("worker_after_unlock");
 
-	lane_log_expired(lane->metrics, lane->journal);
+	lane_log_ended(lane->metrics, lane->journal);
 	lane_log_outcomes(lane->metrics, &batch->source.name, lane->state, batch_items(batch),
 			  count);
 	metric_observe(lane->metrics->batch_size, (double)count);

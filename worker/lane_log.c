@@ -10,6 +10,7 @@ static void log_command(const struct batch_item *item, const struct state *state
 		[VERDICT_CONFIRMED] = "booking_confirmed",
 		[VERDICT_EXTENDED] = "booking_extended",
 		[VERDICT_CANCELLED] = "booking_cancelled",
+		[VERDICT_DONE] = "administered",
 		[VERDICT_UNCHANGED] = "booking_unchanged",
 		[VERDICT_REFUSED] = "booking_refused",
 		[VERDICT_DUPLICATE] = NULL,
@@ -31,6 +32,7 @@ static void log_command(const struct batch_item *item, const struct state *state
 	       LOG_STR("request_id", item->request_id[0] ? item->request_id : NULL),
 	       LOG_STR("event_id", event_id[0] ? event_id : NULL),
 	       LOG_STR("command", command_type_name(command->type)),
+	       LOG_STR("actor", command->actor[0] ? command->actor : NULL),
 	       LOG_STR("reason", reason_name(item->outcome.reason)));
 }
 
@@ -60,20 +62,26 @@ void lane_log_outcomes(const struct metrics_worker *metrics, const struct partit
 		  LOG_INT("next_offset", items[count - 1].message->offset + 1));
 }
 
-void lane_log_expired(const struct metrics_worker *metrics, const struct journal *journal)
+void lane_log_ended(const struct metrics_worker *metrics, const struct journal *journal)
 {
-	int64_t count = 0;
+	int64_t expired = 0;
+	int64_t cancelled = 0;
 
 	for (size_t i = 0; i < journal->count; i++) {
 		const struct transition *const transition = &journal->items[i];
 		if (transition->command)
 			continue;
-		log_info("booking_expired", LOG_STR("booking_id", transition->booking->booking_id),
-			 LOG_STR("event_id", transition->booking->event_id),
-			 LOG_INT("seats", transition->change_count));
-		count++;
+		const bool is_expired = transition->status == BOOKING_EXPIRED;
+		LOG_AT(LOG_LEVEL_INFO, is_expired ? "booking_expired" : "booking_cancelled",
+		       LOG_STR("booking_id", transition->booking->booking_id),
+		       LOG_STR("event_id", transition->booking->event_id),
+		       LOG_STR("reason", reason_name(transition->reason)),
+		       LOG_INT("seats", transition->change_count));
+		expired += is_expired;
+		cancelled += !is_expired;
 	}
-	metric_add(metrics->expired, count);
+	metric_add(metrics->expired, expired);
+	metric_add(metrics->ended_with_event, cancelled);
 }
 
 void lane_log_letter(const struct partition_name *name, const struct batch_item *item)

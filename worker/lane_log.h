@@ -11,8 +11,8 @@
 /* Once they are durable. One line for each command; the state is the one they were decided in. */
 void lane_log_outcomes(const struct metrics_worker *metrics, const struct partition_name *name,
 		       const struct state *state, const struct batch_item *items, size_t count);
-/* Once they are durable: the holds that the journal ended, a line each. */
-void lane_log_expired(const struct metrics_worker *metrics, const struct journal *journal);
+/* Once they are durable: the bookings that the journal ended without a command, a line each. */
+void lane_log_ended(const struct metrics_worker *metrics, const struct journal *journal);
 void lane_log_letter(const struct partition_name *name, const struct batch_item *item);
 /* The fence shows another owner of the partition. */
 void lane_log_fenced(const struct metrics_worker *metrics, unsigned lane, int32_t partition,

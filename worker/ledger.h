@@ -3,8 +3,8 @@
  *
  * One transaction per batch: begin moves the fence, locks and loads what the decisions need; commit
  * writes what they changed. A lane that no longer owns its partition finds the fence moved, and can
- * neither read nor write anything in the name of that partition. So does sweep, for holds that ran
- * out without a command that met them.
+ * neither read nor write anything in the name of that partition. So does sweep, for bookings that
+ * no command ends.
  * Shape    an interface: ledger_pg in service, memory in tests and simulations.
  * Threads  one lane, one ledger, one thread.
  */
@@ -36,22 +36,24 @@ struct ledger_ops {
 			  int64_t new_offset, struct state *state, int64_t *ret_now_ms,
 			  struct err *err);
 	/*
-	 * The same at an offset that stays, with up to bookings_max bookings of the partition
-	 * whose holds have run out, the longest ago first.
+	 * The same at an offset that stays, with up to bookings_max bookings of the partition:
+	 * those whose holds have run out, the longest ago first, and those that live of cancelled
+	 * events; fewer when there are no more.
 	 */
 	err_code (*sweep)(void *ctx, const struct partition_name *name, int64_t offset,
 			  size_t bookings_max, struct state *state, int64_t *ret_now_ms,
 			  struct err *err);
 	/*
-	 * Writes the state's changed seats and bookings and the journal's rows, and commits. After
+	 * Writes the state's changed seats, bookings and events and the journal's rows, and
+	 * commits. After
 	 * any error the transaction may have been committed or not: progress tells.
 	 */
 	err_code (*commit)(void *ctx, const struct partition_name *name, const struct state *state,
 			   const struct journal *journal, struct err *err);
 	void (*rollback)(void *ctx);
-	/* Which of the partitions have holds that have run out, in one cheap look without a
+	/* Which of the partitions have bookings that sweep would find, in one cheap look without a
 	 * transaction: ret[i] tells of partitions[i]. */
-	err_code (*has_lapsed)(void *ctx, const int32_t *partitions, size_t count, bool *ret,
+	err_code (*has_to_end)(void *ctx, const int32_t *partitions, size_t count, bool *ret,
 			       struct err *err);
 	/* Whether it can be reached at all, for readiness while there is nothing to do. */
 	err_code (*check)(void *ctx, struct err *err);

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LEDGER_ARRAYS_MAX 34
+#define LEDGER_ARRAYS_MAX 35
 
 struct ledger_arrays {
 	size_t count;

@@ -299,6 +299,7 @@ static err_code fill_event(const PGresult *rows, int i, struct state *state, str
 	event->sales_open_ms = pg_int_or(rows, i, 5, INT64_MIN);
 	event->sales_close_ms = pg_int_or(rows, i, 6, INT64_MAX);
 	event->cancelled = strcmp(PQgetvalue(rows, i, 7), "t") == 0;
+	event->holds_per_user_max = (int32_t)pg_int_at(rows, i, 8);
 
 	return ERR_OK;
 }
@@ -310,6 +311,7 @@ static err_code fill_buyer(const PGresult *rows, int i, struct state *state, str
 	if (!buyer)
 		return unexpected("a buyer", err);
 	buyer->live_seats = pg_int_at(rows, i, 2);
+	buyer->held_seats = pg_int_at(rows, i, 3);
 
 	return ERR_OK;
 }
@@ -353,12 +355,6 @@ static err_code check_seats_of(const struct state *state, const struct known_boo
 	return ERR_OK;
 }
 
-static bool is_live(const struct known_booking *booking)
-{
-	return booking->exists &&
-	       (booking->status == BOOKING_HELD || booking->status == BOOKING_CONFIRMED);
-}
-
 /* The holds that may have to end, with all their seats. */
 static err_code check_lapsed(const struct state *state, int64_t now_ms, struct err *err)
 {
@@ -386,7 +382,7 @@ static err_code check_acted_on(const struct state *state, struct err *err)
 		const struct known_booking *const booking =
 			state_booking(state, state->commands[i].booking_id);
 		assert(booking); /* Wanted with the command. */
-		if (is_live(booking))
+		if (booking_is_live(booking))
 			code = check_seats_of(state, booking, err);
 	}
 	return code;
@@ -398,7 +394,7 @@ static err_code check_swept(const struct state *state, struct err *err)
 	err_code code = ERR_OK;
 
 	for (size_t i = 0; i < state->booking_index.count && code == ERR_OK; i++)
-		if (is_live(&state->bookings[i]))
+		if (booking_is_live(&state->bookings[i]))
 			code = check_seats_of(state, &state->bookings[i], err);
 
 	return code;

@@ -230,7 +230,7 @@ static err_code begin(void *ctx, const struct partition_name *name, int64_t old_
 
 /* ---- Sweeping ---- */
 
-static err_code find_lapsed(struct ledger_pg *ledger, const struct fence *fence,
+static err_code find_to_end(struct ledger_pg *ledger, const struct fence *fence,
 			    size_t bookings_max, struct state *state, struct err *err)
 {
 	const struct number max = number((int64_t)bookings_max);
@@ -240,21 +240,21 @@ static err_code find_lapsed(struct ledger_pg *ledger, const struct fence *fence,
 	PGresult *results[OPENING_STEPS + 1] = { NULL };
 
 	open_steps(fence, steps);
-	steps[OPENING_STEPS] = (struct pg_step){ "find_lapsed", SQL_FIND_LAPSED, params, 4, NULL };
+	steps[OPENING_STEPS] = (struct pg_step){ "find_to_end", SQL_FIND_TO_END, params, 4, NULL };
 	err_code code = pg_pipeline(ledger->pg, steps, OPENING_STEPS + 1, results, err);
 	if (code != ERR_OK)
 		return code;
 	code = note_opened(ledger, results, fence, err);
-	const PGresult *const lapsed = results[OPENING_STEPS];
-	for (int i = 0; i < PQntuples(lapsed) && code == ERR_OK; i++)
-		if (!state_add_booking(state, PQgetvalue(lapsed, i, 0)))
+	const PGresult *const found = results[OPENING_STEPS];
+	for (int i = 0; i < PQntuples(found) && code == ERR_OK; i++)
+		if (!state_add_booking(state, PQgetvalue(found, i, 0)))
 			code = err_set(err, ERR_INTERNAL, "more bookings than were asked for");
 	clear(results, OPENING_STEPS + 1);
 
 	return code;
 }
 
-static err_code load_lapsed(struct ledger_pg *ledger, const struct partition_name *name,
+static err_code load_to_end(struct ledger_pg *ledger, const struct partition_name *name,
 			    const struct fence *fence, struct state *state, struct err *err)
 {
 	struct pg_step steps[LEDGER_LOAD_STEPS_MAX];
@@ -285,9 +285,9 @@ static err_code sweep(void *ctx, const struct partition_name *name, int64_t offs
 	err_code code = pg_ensure(ledger->pg, err);
 	if (code != ERR_OK)
 		return code;
-	code = find_lapsed(ledger, &fence, bookings_max, state, err);
+	code = find_to_end(ledger, &fence, bookings_max, state, err);
 	if (code == ERR_OK)
-		code = load_lapsed(ledger, name, &fence, state, err);
+		code = load_to_end(ledger, name, &fence, state, err);
 	if (code != ERR_OK) {
 		pg_rollback(ledger->pg);
 		return code;
@@ -297,7 +297,7 @@ static err_code sweep(void *ctx, const struct partition_name *name, int64_t offs
 	return ERR_OK;
 }
 
-static err_code look_for_lapsed(void *ctx, const int32_t *partitions, size_t count, bool *ret,
+static err_code look_for_any(void *ctx, const int32_t *partitions, size_t count, bool *ret,
 				struct err *err)
 {
 	struct ledger_pg *const ledger = ctx;
@@ -315,7 +315,7 @@ static err_code look_for_lapsed(void *ctx, const int32_t *partitions, size_t cou
 	if (code != ERR_OK)
 		return code;
 	const char *const params[] = { list->data };
-	code = pg_query(ledger->pg, "has_lapsed", SQL_HAS_LAPSED, params, 1, &res, err);
+	code = pg_query(ledger->pg, "has_to_end", SQL_HAS_TO_END, params, 1, &res, err);
 	if (code != ERR_OK)
 		return code;
 	for (size_t i = 0; i < count; i++) {
@@ -385,7 +385,7 @@ struct ledger ledger_pg_ops(struct ledger_pg *ledger)
 		.sweep = sweep,
 		.commit = commit,
 		.rollback = rollback,
-		.has_lapsed = look_for_lapsed,
+		.has_to_end = look_for_any,
 		.check = check,
 	};
 

@@ -88,6 +88,7 @@ enum {
 	LOG_RESULT,
 	LOG_REFUSAL,
 	LOG_PAYMENT,
+	LOG_ADDRESS,
 	LOG_MADE,
 	LOG_SEAT = LOG_MADE + MADE_COLUMNS, /* of the one seat that changed */
 	LOG_POSITION,
@@ -107,11 +108,11 @@ static const enum pg_vector_type log_types[LOG_COLUMNS] = {
 	[LOG_COMMAND] = PG_VECTOR_TEXT,     [LOG_COMMAND_ID] = PG_VECTOR_UUID,
 	[LOG_ACTOR] = PG_VECTOR_TEXT,       [LOG_RESULT] = PG_VECTOR_TEXT,
 	[LOG_REFUSAL] = PG_VECTOR_TEXT,     [LOG_PAYMENT] = PG_VECTOR_TEXT,
-	MADE_TYPES(LOG_MADE),               [LOG_SEAT] = PG_VECTOR_TEXT,
-	[LOG_POSITION] = PG_VECTOR_INT4,    [LOG_SEAT_STATUS] = PG_VECTOR_TEXT,
-	[LOG_SEAT_VERSION] = PG_VECTOR_INT8, [LOG_SEATS] = PG_VECTOR_TEXT,
-	[LOG_POSITIONS] = PG_VECTOR_TEXT,   [LOG_STATUSES] = PG_VECTOR_TEXT,
-	[LOG_VERSIONS] = PG_VECTOR_TEXT,
+	[LOG_ADDRESS] = PG_VECTOR_TEXT,     MADE_TYPES(LOG_MADE),
+	[LOG_SEAT] = PG_VECTOR_TEXT,        [LOG_POSITION] = PG_VECTOR_INT4,
+	[LOG_SEAT_STATUS] = PG_VECTOR_TEXT, [LOG_SEAT_VERSION] = PG_VECTOR_INT8,
+	[LOG_SEATS] = PG_VECTOR_TEXT,       [LOG_POSITIONS] = PG_VECTOR_TEXT,
+	[LOG_STATUSES] = PG_VECTOR_TEXT,    [LOG_VERSIONS] = PG_VECTOR_TEXT,
 };
 
 static_assert(BOOKING_COLUMNS <= LEDGER_ARRAYS_MAX && LOG_COLUMNS <= LEDGER_ARRAYS_MAX,
@@ -126,7 +127,7 @@ struct part {
 };
 
 struct ledger_write {
-	struct part seats, updated, inserted, log;
+	struct part seats, updated, inserted, events, log;
 };
 
 struct ledger_write *ledger_write_new(void)
@@ -136,6 +137,7 @@ struct ledger_write *ledger_write_new(void)
 	ledger_arrays_init(&write->seats.arrays);
 	ledger_arrays_init(&write->updated.arrays);
 	ledger_arrays_init(&write->inserted.arrays);
+	ledger_arrays_init(&write->events.arrays);
 	ledger_arrays_init(&write->log.arrays);
 
 	return write;
@@ -149,6 +151,7 @@ void ledger_write_free(struct ledger_write *write)
 	ledger_arrays_done(&write->seats.arrays);
 	ledger_arrays_done(&write->updated.arrays);
 	ledger_arrays_done(&write->inserted.arrays);
+	ledger_arrays_done(&write->events.arrays);
 	ledger_arrays_done(&write->log.arrays);
 	free(write);
 }
@@ -215,7 +218,8 @@ static void add_seat_ids(struct ledger_arrays *to, size_t column,
 
 static void add_prices(struct ledger_arrays *to, size_t first, const struct known_booking *booking)
 {
-	const bool is_priced = booking->status != BOOKING_REJECTED && booking->seat_count > 0;
+	const bool is_priced = booking->status != BOOKING_REJECTED &&
+			       booking->status != BOOKING_DONE && booking->seat_count > 0;
 
 	ledger_arrays_add(to, first + MADE_CURRENCY, booking->currency);
 	if (is_priced)
@@ -277,6 +281,27 @@ static void add_bookings(struct ledger_write *write, const struct state *state, 
 	}
 }
 
+/* ---- Events ---- */
+
+/* The parameter of cancel_events. */
+enum { EVENT_ID, EVENT_COLUMNS };
+
+static const enum pg_vector_type event_types[EVENT_COLUMNS] = { [EVENT_ID] = PG_VECTOR_TEXT };
+
+static size_t add_events(struct ledger_arrays *to, const struct state *state)
+{
+	size_t ret = 0;
+
+	ledger_arrays_open(to, event_types, EVENT_COLUMNS);
+	for (size_t i = 0; i < state->event_index.count; i++) {
+		if (!state->events[i].changed)
+			continue;
+		ledger_arrays_add(to, EVENT_ID, state->events[i].event_id);
+		ret++;
+	}
+	return ret;
+}
+
 /* ---- The log ---- */
 
 static void add_change(struct ledger_arrays *to, const struct seat_change *change)
@@ -326,6 +351,11 @@ static void add_changes(struct ledger_arrays *to, const struct transition *trans
 	ledger_arrays_end_element(to, LOG_VERSIONS);
 }
 
+static const char *actor_of(const struct command *command)
+{
+	return command->actor[0] ? command->actor : command->user_id;
+}
+
 static void add_transition(struct ledger_arrays *to, const struct transition *transition)
 {
 	const struct command *const command = transition->command;
@@ -338,10 +368,11 @@ static void add_transition(struct ledger_arrays *to, const struct transition *tr
 	ledger_arrays_add_int(to, LOG_EXTENSIONS, transition->extensions);
 	ledger_arrays_add(to, LOG_COMMAND, command ? command_type_name(command->type) : NULL);
 	ledger_arrays_add(to, LOG_COMMAND_ID, command ? command->id.text : NULL);
-	ledger_arrays_add(to, LOG_ACTOR, command ? command->user_id : NULL);
+	ledger_arrays_add(to, LOG_ACTOR, command ? actor_of(command) : NULL);
 	ledger_arrays_add(to, LOG_RESULT, result_name(transition->result));
 	ledger_arrays_add(to, LOG_REFUSAL, reason_name(transition->refusal));
 	ledger_arrays_add(to, LOG_PAYMENT, transition->booking->payment_reference);
+	ledger_arrays_add(to, LOG_ADDRESS, command ? command->address : NULL);
 	add_made(to, LOG_MADE, transition->booking);
 	add_changes(to, transition);
 }
@@ -367,6 +398,8 @@ static err_code close_all(struct ledger_write *write, struct err *err)
 		code = close_part(&write->updated, err);
 	if (code == ERR_OK)
 		code = close_part(&write->inserted, err);
+	if (code == ERR_OK)
+		code = close_part(&write->events, err);
 	if (code == ERR_OK)
 		code = close_part(&write->log, err);
 
@@ -399,6 +432,7 @@ err_code ledger_write_steps(struct ledger_write *write, const struct state *stat
 
 	const size_t seats = add_seats(&write->seats.arrays, state);
 	add_bookings(write, state, &updated, &inserted);
+	const size_t events = add_events(&write->events.arrays, state);
 	add_log(&write->log.arrays, journal);
 	const err_code code = close_all(write, err);
 	if (code != ERR_OK)
@@ -411,6 +445,9 @@ err_code ledger_write_steps(struct ledger_write *write, const struct state *stat
 	if (inserted > 0)
 		steps[n++] = step_of("write_bookings", SQL_WRITE_BOOKINGS, &write->inserted,
 				     partition);
+	if (events > 0)
+		steps[n++] =
+			step_of("cancel_events", SQL_CANCEL_EVENTS, &write->events, now);
 	if (journal->count > 0)
 		steps[n++] = step_of("write_log", SQL_WRITE_LOG, &write->log, now);
 	*ret_count = n;

@@ -3,7 +3,7 @@
  *
  * Owns     the parameter texts, until the next ledger_write_steps.
  * Errors   ERR_INTERNAL: a batch outgrew a buffer.
- * Source   sql/write_*.sql, sql/update_bookings.sql.
+ * Source   sql/write_*.sql, sql/update_bookings.sql, sql/cancel_events.sql.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ struct ledger_write;
 struct ledger_write *ledger_write_new(void);
 void ledger_write_free(struct ledger_write *write);
 
-#define LEDGER_WRITE_STEPS_MAX 4
+#define LEDGER_WRITE_STEPS_MAX 5
 
 /* Writes to steps[0..*ret_count); partition and now, the decisions' time in ms, are texts that
  * outlive them. */

@@ -21,14 +21,17 @@ static void add_outcomes(struct metrics_worker *ret, struct metrics *metrics)
 		OUTCOME(VERDICT_CONFIRMED, "confirmed", REASON_NONE, ""),
 		OUTCOME(VERDICT_EXTENDED, "extended", REASON_NONE, ""),
 		OUTCOME(VERDICT_CANCELLED, "cancelled", REASON_NONE, ""),
+		OUTCOME(VERDICT_DONE, "done", REASON_NONE, ""),
 		REJECTED(REASON_IDEMPOTENCY_KEY_REUSED, "idempotency_key_reused"),
 		REJECTED(REASON_EVENT_NOT_FOUND, "event_not_found"),
 		REJECTED(REASON_EVENT_CANCELLED, "event_cancelled"),
 		REJECTED(REASON_SALES_NOT_OPEN, "sales_not_open"),
 		REJECTED(REASON_SALES_CLOSED, "sales_closed"),
 		REJECTED(REASON_SEAT_LIMIT, "seat_limit"),
+		REJECTED(REASON_HOLD_LIMIT, "hold_limit"),
 		REJECTED(REASON_SEAT_NOT_FOUND, "seat_not_found"),
 		REJECTED(REASON_SEAT_BLOCKED, "seat_blocked"),
+		REJECTED(REASON_SEAT_NOT_BLOCKED, "seat_not_blocked"),
 		REJECTED(REASON_SEAT_TAKEN, "seat_taken"),
 		REJECTED(REASON_BOOKING_NOT_FOUND, "booking_not_found"),
 		REFUSED(REASON_EVENT_NOT_FOUND, "event_not_found"),
@@ -40,6 +43,7 @@ static void add_outcomes(struct metrics_worker *ret, struct metrics *metrics)
 		REFUSED(REASON_ALREADY_CONFIRMED, "already_confirmed"),
 		REFUSED(REASON_BOOKING_REJECTED, "booking_rejected"),
 		REFUSED(REASON_BOOKING_CANCELLED, "booking_cancelled"),
+		REFUSED(REASON_NOT_A_BOOKING, "not_a_booking"),
 		UNCHANGED(REASON_ALREADY_CONFIRMED, "already_confirmed"),
 		UNCHANGED(REASON_ALREADY_CANCELLED, "already_cancelled"),
 	};
@@ -51,6 +55,9 @@ static void add_outcomes(struct metrics_worker *ret, struct metrics *metrics)
 					    outcomes[i].labels, "Commands decided, by outcome.");
 	ret->expired = metrics_add_counter(metrics, "seatline_worker_expired_total", NULL,
 					   "Holds that ran out and were ended.");
+	ret->ended_with_event = metrics_add_counter(
+		metrics, "seatline_worker_ended_with_event_total", NULL,
+		"Bookings that were ended because their event was cancelled.");
 }
 
 static void add_phases(struct metrics_worker *ret, struct metrics *metrics)

@@ -18,6 +18,7 @@ enum lane_phase {
 struct metrics_worker {
 	struct metric *outcomes[VERDICT_COUNT][REASON_COUNT]; /* NULL where there is no such */
 	struct metric *expired;
+	struct metric *ended_with_event;
 	struct metric *duplicates;
 	struct metric *contradictions;
 	struct metric *dead_letters;

@@ -12,8 +12,10 @@ static const char *const names[REASON_COUNT] = {
 	[REASON_SALES_NOT_OPEN] = "sales_not_open",
 	[REASON_SALES_CLOSED] = "sales_closed",
 	[REASON_SEAT_LIMIT] = "seat_limit",
+	[REASON_HOLD_LIMIT] = "hold_limit",
 	[REASON_SEAT_NOT_FOUND] = "seat_not_found",
 	[REASON_SEAT_BLOCKED] = "seat_blocked",
+	[REASON_SEAT_NOT_BLOCKED] = "seat_not_blocked",
 	[REASON_SEAT_TAKEN] = "seat_taken",
 	[REASON_BOOKING_NOT_FOUND] = "booking_not_found",
 	[REASON_NOT_OWNER] = "not_owner",
@@ -23,6 +25,7 @@ static const char *const names[REASON_COUNT] = {
 	[REASON_ALREADY_CANCELLED] = "already_cancelled",
 	[REASON_BOOKING_REJECTED] = "booking_rejected",
 	[REASON_BOOKING_CANCELLED] = "booking_cancelled",
+	[REASON_NOT_A_BOOKING] = "not_a_booking",
 };
 
 const char *reason_name(enum reason reason)

@@ -25,6 +25,7 @@ static const char *const booking_status_names[BOOKING_STATUS_COUNT] = {
 	[BOOKING_REJECTED] = "rejected",
 	[BOOKING_CANCELLED] = "cancelled",
 	[BOOKING_EXPIRED] = "expired",
+	[BOOKING_DONE] = "done",
 };
 
 const char *seat_status_name(enum seat_status status)
@@ -255,8 +256,12 @@ void state_want(struct state *state, const struct command *command)
 		assert(seat);
 	}
 	const void *const event = add(&state->event_index, command->event_id, "");
-	const void *const buyer = add(&state->buyer_index, command->event_id, command->user_id);
-	assert(event && buyer);
+	assert(event);
+	if (command_takes_seats(command->type)) {
+		const void *const buyer =
+			add(&state->buyer_index, command->event_id, command->user_id);
+		assert(buyer);
+	}
 	if (command->idempotency_key.text[0] != '\0') {
 		const void *const key = add(&state->key_index, command->idempotency_key.text, "");
 		assert(key);
@@ -318,6 +323,12 @@ static bool has_seat(const struct known_booking *booking, const char *seat_id)
 		if (strcmp(booking->seat_ids[i], seat_id) == 0)
 			return true;
 	return false;
+}
+
+bool booking_is_live(const struct known_booking *booking)
+{
+	return booking->exists &&
+	       (booking->status == BOOKING_HELD || booking->status == BOOKING_CONFIRMED);
 }
 
 bool booking_is_of(const struct known_booking *booking, const struct command *command)

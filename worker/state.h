@@ -35,6 +35,7 @@ enum booking_status {
 	BOOKING_REJECTED,
 	BOOKING_CANCELLED,
 	BOOKING_EXPIRED,
+	BOOKING_DONE, /* of an administrator's command */
 	BOOKING_STATUS_COUNT,
 };
 
@@ -59,9 +60,11 @@ struct known_event {
 	char event_id[IDENT_BYTES_MAX];
 	bool exists;
 	bool cancelled;
+	bool changed; /* cancelled by this batch: to be written back */
 	int64_t hold_ttl_ms;
 	int32_t extensions_max;     /* of one hold */
 	int32_t seats_per_user_max; /* live at once; 0: no limit */
+	int32_t holds_per_user_max; /* of these, held and not confirmed; 0: no limit */
 	int64_t sales_open_ms;      /* INT64_MIN: always open    */
 	int64_t sales_close_ms;     /* INT64_MAX: never closes   */
 	char currency[CURRENCY_BYTES_MAX];
@@ -74,7 +77,7 @@ struct known_booking {
 	bool is_new;  /* made by this batch: to be inserted */
 	bool changed; /* by this batch, and not new: to be updated */
 	enum booking_status status;
-	enum reason reason;     /* why rejected or expired */
+	enum reason reason;     /* why rejected, expired, or cancelled by nobody's command */
 	int32_t version;        /* of its newest row in the log */
 	enum command_type mode; /* what made it */
 	char event_id[IDENT_BYTES_MAX]; /* "" for one that was not found; then there is no seat */
@@ -82,7 +85,7 @@ struct known_booking {
 	unsigned seat_count;
 	char seat_ids[COMMAND_SEATS_MAX][IDENT_BYTES_MAX];
 	unsigned lost; /* bit i: seat_ids[i] could not be had */
-	int64_t prices_minor[COMMAND_SEATS_MAX]; /* unless rejected */
+	int64_t prices_minor[COMMAND_SEATS_MAX]; /* unless rejected or done */
 	int64_t total_minor;
 	char currency[CURRENCY_BYTES_MAX];
 	int32_t extensions;
@@ -99,6 +102,7 @@ struct known_buyer {
 	char event_id[IDENT_BYTES_MAX];
 	char user_id[IDENT_BYTES_MAX];
 	int64_t live_seats;
+	int64_t held_seats; /* of these */
 };
 
 /* A confirm, extend or cancel. */
@@ -157,6 +161,9 @@ struct known_buyer *state_buyer(const struct state *state, const char *event_id,
 struct known_command *state_command(const struct state *state, const char *booking_id,
 				    const char *id);
 struct known_key *state_key(const struct state *state, const char *key);
+
+/* Held or confirmed, whether or not its hold has run out. */
+bool booking_is_live(const struct known_booking *booking);
 
 /* Whether the booking is what the command, which makes one, asks for: mode, event, user and seats,
  * in any order of the seats. */

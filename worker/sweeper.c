@@ -17,10 +17,10 @@ struct sweeper {
 	int64_t look_at_ms;
 	int32_t last; /* partition swept */
 	size_t found_count;
-	bool found[SOURCE_PARTITIONS_MAX]; /* by partition: has holds that have run out */
+	bool found[SOURCE_PARTITIONS_MAX]; /* by partition: has bookings to end */
 	/* Of a look. */
 	int32_t partitions[SOURCE_PARTITIONS_MAX];
-	bool lapsed[SOURCE_PARTITIONS_MAX];
+	bool to_end[SOURCE_PARTITIONS_MAX];
 };
 
 struct sweeper *sweeper_new(const struct sweeper_config *config, const struct source *source,
@@ -88,8 +88,8 @@ static err_code look(struct sweeper *sweeper, int64_t now_ms, struct err *err)
 	while (source->ops->next_partition(source->ctx, true, &cursor, &name))
 		sweeper->partitions[count++] = name.partition;
 	if (count > 0) {
-		const err_code code = ledger->ops->has_lapsed(ledger->ctx, sweeper->partitions,
-							      count, sweeper->lapsed, err);
+		const err_code code = ledger->ops->has_to_end(ledger->ctx, sweeper->partitions,
+							      count, sweeper->to_end, err);
 		if (code != ERR_OK)
 			return code;
 	}
@@ -97,7 +97,7 @@ static err_code look(struct sweeper *sweeper, int64_t now_ms, struct err *err)
 	for (int32_t i = 0; i < SOURCE_PARTITIONS_MAX && sweeper->found_count > 0; i++)
 		note_found(sweeper, i, false);
 	for (size_t i = 0; i < count; i++)
-		note_found(sweeper, sweeper->partitions[i], sweeper->lapsed[i]);
+		note_found(sweeper, sweeper->partitions[i], sweeper->to_end[i]);
 	sweeper->look_at_ms = now_ms + sweeper->config.every_ms;
 
 	return ERR_OK;
@@ -128,7 +128,7 @@ static bool next_found(const struct sweeper *sweeper, struct partition_name *ret
 }
 
 /* ERR_OK with *ret_count = 0: there was nothing left to end. */
-static err_code end_lapsed(struct sweeper *sweeper, const struct partition_name *name,
+static err_code end_bookings(struct sweeper *sweeper, const struct partition_name *name,
 			   size_t *ret_count, struct err *err)
 {
 	const struct ledger *const ledger = &sweeper->ledger;
@@ -162,7 +162,7 @@ static err_code sweep(struct sweeper *sweeper, const struct partition_name *name
 	const struct source *const source = &sweeper->source;
 	size_t count = 0;
 
-	const err_code code = end_lapsed(sweeper, name, &count, err);
+	const err_code code = end_bookings(sweeper, name, &count, err);
 	if (code == ERR_CONFLICT) {
 		lane_log_fenced(sweeper->metrics, sweeper->config.lane, name->partition, err);
 		note_found(sweeper, name->partition, false);
@@ -171,7 +171,7 @@ static err_code sweep(struct sweeper *sweeper, const struct partition_name *name
 	}
 	if (code != ERR_OK)
 		return code;
-	lane_log_expired(sweeper->metrics, sweeper->journal);
+	lane_log_ended(sweeper->metrics, sweeper->journal);
 	sweeper->last = name->partition;
 	if (count < sweeper->config.bookings_max)
 		note_found(sweeper, name->partition, false);

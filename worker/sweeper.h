@@ -1,9 +1,10 @@
 /*
- * sweeper - ends the holds of a lane's partitions that ran out without a command that met them.
+ * sweeper - ends the bookings of a lane's partitions that no command ends: holds that ran out and
+ * that none met, and all that live of cancelled events.
  *
  * Looks now and then which of the started partitions have any, then sweeps one of these a turn, so
  * that bookings go on meanwhile. For those who look at the map: a hold that has run out is in no
- * buyer's way, swept or not.
+ * buyer's way, swept or not, and of a cancelled event nothing is sold.
  * Owns     its schedule; works in the lane's state and journal, while no batch is in hand.
  * Threads  one lane.
  */

@@ -166,13 +166,13 @@ size_t desk_sweep(struct ledger_desk *desk, size_t max)
 	return ret;
 }
 
-bool desk_has_lapsed(struct ledger_desk *desk)
+bool desk_has_to_end(struct ledger_desk *desk)
 {
 	const int32_t partitions[] = { INT32_MAX, desk->name.partition, INT32_MAX - 1 };
 	bool lapsed[3] = { true, true, true };
 
 	cr_assert_eq(
-		desk->ledger.ops->has_lapsed(desk->ledger.ctx, partitions, 3, lapsed, &desk->err),
+		desk->ledger.ops->has_to_end(desk->ledger.ctx, partitions, 3, lapsed, &desk->err),
 		ERR_OK, "%s", desk->err.text);
 	cr_expect_not(lapsed[0]);
 	cr_expect_not(lapsed[2]);

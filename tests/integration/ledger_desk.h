@@ -60,7 +60,7 @@ int64_t desk_progress(struct ledger_desk *desk);
 /* Ends up to max holds; answers how many. */
 size_t desk_sweep(struct ledger_desk *desk, size_t max);
 /* Whether its partition has holds that ran out. Nobody uses the last two partitions. */
-bool desk_has_lapsed(struct ledger_desk *desk);
+bool desk_has_to_end(struct ledger_desk *desk);
 
 /* Has the booking's time run out since the last millisecond. */
 void desk_lapse(struct ledger_desk *desk, int number);

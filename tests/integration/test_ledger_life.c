@@ -438,7 +438,7 @@ Test(ledger_life, sweeps_its_partition_the_longest_ago_first)
 	desk_go_on(&desk);
 	(void)desk_hold(&other, 5, "bob", "A6");
 	desk_go_on(&other);
-	cr_expect_not(desk_has_lapsed(&desk));
+	cr_expect_not(desk_has_to_end(&desk));
 	cr_expect_eq(desk_sweep(&desk, 10), 0);
 	desk_lapse(&desk, 3);
 	(void)usleep(2000); /* Two holds do not run out in one millisecond. */
@@ -447,18 +447,18 @@ Test(ledger_life, sweeps_its_partition_the_longest_ago_first)
 	desk_lapse(&desk, 1);
 	desk_lapse(&desk, 5);
 
-	cr_expect(desk_has_lapsed(&desk));
+	cr_expect(desk_has_to_end(&desk));
 	cr_expect_eq(desk_sweep(&desk, 2), 2);
 	cr_expect_str_eq(booking(1), "held 1 hold ann {100} 100 EUR 0 until");
 	expect_row(2, '2', "ran out done expired hold_expired until",
 		   "{A2,A3} {1,2} {available,available} {2,2}");
 	cr_expect_eq(desk_sweep(&desk, 2), 1);
-	cr_expect_not(desk_has_lapsed(&desk));
+	cr_expect_not(desk_has_to_end(&desk));
 	cr_expect_str_eq(seat("A1"), "available 2");
 	cr_expect_str_eq(seat("A5"), "held 1 ann booking until");
 	cr_expect_str_eq(seat("A6"), "held 1 bob booking until", "another partition's");
 	cr_expect_eq(desk_progress(&desk), 4, "a sweep consumes nothing");
-	cr_expect(desk_has_lapsed(&other));
+	cr_expect(desk_has_to_end(&other));
 	cr_expect_eq(desk_sweep(&other, 2), 1);
 	desk_close(&other);
 }
@@ -542,7 +542,7 @@ Test(ledger_life, sweeps_what_is_left_of_a_hold)
 
 	cr_expect_eq(desk_sweep(&desk, 10), 1);
 	cr_expect_str_eq(seat("A1"), "available 2");
-	cr_expect_not(desk_has_lapsed(&desk));
+	cr_expect_not(desk_has_to_end(&desk));
 }
 
 Test(ledger_life, takes_a_seat_that_is_held_by_nobody)
@@ -562,5 +562,5 @@ Test(ledger_life, needs_no_more_rights_than_its_role_has)
 	(void)fixture_sql(desk.pg, "SET ROLE seatline_worker", NULL, NULL, NULL);
 	tell_a_life();
 	(void)desk_sweep(&desk, 10);
-	cr_expect_not(desk_has_lapsed(&desk));
+	cr_expect_not(desk_has_to_end(&desk));
 }

@@ -41,7 +41,8 @@ RUNS = {
 }
 LEFT_OUT = {
     "enter_partition.sql": "a partition is entered once, before all that is modelled",
-    "has_lapsed.sql": "a hint when to sweep",
+    "cancel_events.sql": "a pure rule for who comes next, and ends bookings as holds end",
+    "has_to_end.sql": "a hint when to sweep",
     "load_buyers.sql": "a pure rule",
     "load_events.sql": "pure rules",
     "load_keys.sql": "a pure rule",

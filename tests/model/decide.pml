@@ -129,7 +129,7 @@ inline make(t, what)
 	fi
 }
 
-/* [decide.c act_on_known] [journal.c confirm] [journal.c extend] [journal.c cancel] */
+/* [decide.c act_on_known] [journal.c confirm] [journal.c extend] [journal.c give_up] */
 inline act_on_known(t, what)
 {
 	look_up_rule(tx[t].state[b], what);

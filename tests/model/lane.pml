@@ -13,7 +13,7 @@
  * goes on. Messages are stored before the lanes begin: one that comes later is one that is read later.
  *
  * Left out: servers that are away otherwise (who tries again does the same, later), dead letters, the
- * rules about events, buyers and idempotency keys (pure, and tested as such), has_lapsed.sql (a hint:
+ * rules about events, buyers and idempotency keys (pure, and tested as such), has_to_end.sql (a hint:
  * here the sweep looks when there is something to find), and that load_seats.sql first looks whether
  * the partition has any hold that ran out.
  *
@@ -221,7 +221,7 @@ inline begin_anew()
 	:: d_step { messages == 0 && started[which] && position[which] + 1 < LOG -> take(which, 2) }; \
 		goto attempt
 
-/* [lane.c sweep] [sweeper.c sweeper_turn] [sweeper.c end_lapsed] */
+/* [lane.c sweep] [sweeper.c sweeper_turn] [sweeper.c end_bookings] */
 #define SWEEP_TURN(which) \
 	:: atomic { messages == 0 && started[which] && \
 		(home[0] == which && RAN_OUT(0, clock) || home[1] == which && RAN_OUT(1, clock) || \

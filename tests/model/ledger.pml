@@ -155,7 +155,7 @@ inline become_unknown(t)
 
 #define RAN_OUT(booking, when) (state_of[booking] == HELD && until_of[booking] <= when)
 
-/* [find_lapsed.sql] [ledger_pg.c find_lapsed] */
+/* [find_to_end.sql] [ledger_pg.c find_to_end] */
 inline want_lapsed(t)
 {
 	for (b : 0 .. BOOKINGS - 1) {

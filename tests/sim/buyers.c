@@ -1,4 +1,5 @@
-/* The buyers: one task that sends commands for all of them, as write-api would store them. */
+/* The buyers, and administrators among them: one task that sends commands for all of them, as
+ * write-api would store them. */
 #include "actors.h"
 #include "ledger_model.h"
 #include "scheduler.h"
@@ -110,6 +111,21 @@ static struct command make_command(void)
 	return ret;
 }
 
+/* Where two partitions decide about one event, none can cancel it for both. */
+static struct command administer_command(void)
+{
+	const int user = (int)below(WORLD_USERS);
+	const int event = some_event();
+	struct command ret = request(new_booking(user, event_partition(event)), user, event);
+
+	ret.type = one_in(2) ? COMMAND_BLOCK : COMMAND_UNBLOCK;
+	if (!world.is_mixed && one_in(12)) {
+		ret.type = COMMAND_CANCEL_EVENT;
+		ret.seat_count = 0;
+	}
+	return ret;
+}
+
 /* Mostly one that has seats, now and then one that was never asked for. */
 static int some_booking(void)
 {
@@ -157,7 +173,7 @@ static void send_again(void)
 {
 	struct command command = buyers.sent[recent(buyers.sent_count)];
 
-	if (command_makes_booking(command.type) && one_in(4)) {
+	if (command_names_seats(command.type) && one_in(4)) {
 		world_count(contradictions);
 		choose_seats(&command);
 	} else {
@@ -194,7 +210,9 @@ static void send_something(void)
 		send_again();
 		return;
 	}
-	const struct command command = one_in(2) ? make_command() : act_command();
+	const struct command command = one_in(12)  ? administer_command()
+				       : one_in(2) ? make_command()
+						   : act_command();
 	send_command(&command);
 }
 

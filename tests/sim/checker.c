@@ -37,6 +37,7 @@ void checker_begin(void)
 			.hold_ttl_ms = event->hold_ttl_ms,
 			.extensions_max = (int32_t)event->extensions_max,
 			.seats_per_user_max = (int32_t)or_else(event->seats_per_user_max, 0),
+			.holds_per_user_max = (int32_t)or_else(event->holds_per_user_max, 0),
 			.sales_open_ms = event->sales_open_ms,
 			.sales_close_ms = or_else(event->sales_close_ms, INT64_MAX),
 			.cancelled_ms = or_else(event->cancelled_ms, INT64_MAX),
@@ -174,10 +175,14 @@ static void take(const struct command *command, const struct log_entry *entries,
 		rows[i] = row_of(&entries[i]);
 		if (entries[i].command[0] != '\0')
 			rows[i].command = command;
+		else if (rows[i].status == BOOKING_CANCELLED)
+			world_count(ended_with_event);
 		else if (command)
 			world_count(lapsed);
 		else
 			world_count(swept);
+		if (rows[i].status == BOOKING_DONE && rows[i].result == RESULT_DONE)
+			world_count(administered);
 	}
 	const char *const wrong = log_reader_take(checker.reader, command, VERDICT_COUNT, rows,
 						  (size_t)count, now_ms);
@@ -260,10 +265,13 @@ const char *checker_awaits(void)
 			       (long)table_progress[i].next_offset, (long)topic_high(i));
 		return text;
 	}
+	const int64_t long_ago_ms = scheduler_now_ms() - 2 * world.sweep_ms;
 	for (int i = 0; i < tables.booking_end && world.sweep_ms > 0; i++) {
-		if (!is_lapsed(&tables.bookings[i], scheduler_now_ms() - 2 * world.sweep_ms))
+		const struct booking_row *const booking = &tables.bookings[i];
+		if (!is_lapsed(booking, long_ago_ms) &&
+		    !(is_live_row(booking) && is_event_cancelled(booking->event, long_ago_ms)))
 			continue;
-		(void)snprintf(text, sizeof(text), "booking %d is held after its time", i);
+		(void)snprintf(text, sizeof(text), "booking %d lives after its time", i);
 		return text;
 	}
 	return documents_await();

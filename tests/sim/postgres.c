@@ -234,6 +234,8 @@ static void forget(struct session *session)
 	memset(pending->has_seat, 0, sizeof(pending->has_seat));
 	pending->booking_count = 0;
 	pending->log_count = 0;
+	for (int event = 0; event < WORLD_EVENTS; event++)
+		pending->cancelled_ms[event] = NONE;
 	pending->fence = NOBODY;
 	free(session->snapshot);
 	session->snapshot = NULL;
@@ -253,6 +255,12 @@ static void apply(const struct session *session)
 		for (int i = 0; i < WORLD_SEATS; i++)
 			if (pending->has_seat[event][i])
 				tables.seats[event][i] = pending->seats[event][i];
+	for (int event = 0; event < WORLD_EVENTS; event++) {
+		if (pending->cancelled_ms[event] == NONE)
+			continue;
+		table_events[event].cancelled_ms = pending->cancelled_ms[event];
+		table_events[event].version++;
+	}
 	for (int i = 0; i < pending->booking_count; i++) {
 		const int number = pending->bookings[i].number;
 		tables.bookings[number] = pending->bookings[i].row;

@@ -47,6 +47,7 @@ struct pending {
 	int booking_count;
 	struct log_entry log[PENDING_LOG_MAX];
 	int log_count;
+	int64_t cancelled_ms[WORLD_EVENTS]; /* or NONE */
 	int fence; /* partition whose fence it moved; NOBODY: none */
 };
 

@@ -157,11 +157,16 @@ static const char *lag(struct session *session, const struct statement *statemen
 static const char *fingerprint(struct session *session, const struct statement *statement,
 			       PGresult **ret)
 {
+	char text[32];
+	int64_t versions = 0;
 	(void)session;
 	(void)statement;
 
+	for (int i = 0; i < WORLD_EVENTS; i++)
+		versions += table_events[i].version;
+	(void)snprintf(text, sizeof(text), "3:%" PRId64, versions);
 	*ret = rows_new(1);
-	rows_text(*ret, 0, 0, "3:0");
+	rows_text(*ret, 0, 0, text);
 	return NULL;
 }
 
@@ -188,7 +193,7 @@ static void add_event(PGresult *rows, int row, int event, struct session *sessio
 	rows_int(rows, row, 9, from->sales_open_ms);
 	rows_int(rows, row, 10, from->sales_close_ms);
 	rows_int(rows, row, 11, from->cancelled_ms);
-	rows_int(rows, row, 12, 1);
+	rows_int(rows, row, 12, from->version);
 	rows_int(rows, row, 13, version);
 	for (int k = 0; k < 4; k++)
 		rows_int(rows, row, 14 + k, counts[k]);
@@ -233,7 +238,7 @@ static const char *event_versions(struct session *session, const struct statemen
 	*ret = rows_new(2);
 	for (int i = number_of(statement->params[0]) + 1; i < WORLD_EVENTS; i++) {
 		rows_name(*ret, row, 0, 'e', i);
-		rows_int(*ret, row++, 1, 1);
+		rows_int(*ret, row++, 1, table_events[i].version);
 	}
 	return NULL;
 }

@@ -28,6 +28,8 @@ static struct event_row some_event(void)
 		.extensions_max = below(3),
 		/* Only one partition at a time can count. */
 		.seats_per_user_max = world.is_mixed || one_in(3) ? NONE : 1 + below(6),
+		.holds_per_user_max = world.is_mixed || one_in(2) ? NONE : 1 + below(5),
+		.version = 1,
 		.sales_open_ms = NONE,
 		.sales_close_ms = NONE,
 		.cancelled_ms = NONE,
@@ -84,6 +86,18 @@ bool is_lapsed(const struct booking_row *booking, int64_t now_ms)
 {
 	return booking->exists && strcmp(booking->status, "held") == 0 &&
 	       booking->expires_ms <= now_ms;
+}
+
+bool is_live_row(const struct booking_row *booking)
+{
+	return booking->exists && (strcmp(booking->status, "held") == 0 ||
+				   strcmp(booking->status, "confirmed") == 0);
+}
+
+bool is_event_cancelled(int event, int64_t now_ms)
+{
+	return event >= 0 && event < WORLD_EVENTS && table_events[event].cancelled_ms != NONE &&
+	       table_events[event].cancelled_ms <= now_ms;
 }
 
 struct column column_of(const char *literal)

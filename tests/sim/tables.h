@@ -22,9 +22,11 @@
 
 struct event_row {
 	int64_t hold_ttl_ms, extensions_max;
-	int64_t seats_per_user_max; /* or NONE, like the next three */
+	int64_t seats_per_user_max; /* or NONE, like the next four */
+	int64_t holds_per_user_max;
 	int64_t sales_open_ms, sales_close_ms;
 	int64_t cancelled_ms; /* from then on */
+	int64_t version;
 };
 
 struct seat_row {
@@ -86,6 +88,8 @@ int number_of(const char *text);
 void uuid_of(int number, char ret[static UUID_BYTES_MAX]);
 int64_t price_of(int seat);
 bool is_lapsed(const struct booking_row *booking, int64_t now_ms);
+bool is_live_row(const struct booking_row *booking); /* held or confirmed */
+bool is_event_cancelled(int event, int64_t now_ms);
 
 /* An array parameter, element by element. */
 struct column {

@@ -109,29 +109,65 @@ static bool partition_has_lapsed(struct session *session, int partition, int64_t
 	return false;
 }
 
-static const char *has_lapsed(struct session *session, const struct statement *statement,
+/* A live booking of a cancelled event, the first of its event, is the partition's. */
+static bool partition_has_cancelled(struct session *session, int event, int partition,
+				    int64_t now_ms)
+{
+	if (!is_event_cancelled(event, now_ms))
+		return false;
+	for (int i = 0; i < session_tables(session)->booking_end; i++) {
+		const struct booking_row *const booking = see_booking(session, i);
+		if (is_live_row(booking) && booking->event == event)
+			return booking->partition == partition;
+	}
+	return false;
+}
+
+static const char *has_to_end(struct session *session, const struct statement *statement,
 			      PGresult **ret)
 {
 	struct column partition = column_of(statement->params[0]);
 	int row = 0;
 
 	*ret = rows_new(1);
-	while (column_next(&partition))
-		if (partition_has_lapsed(session, (int)column_int(&partition), scheduler_now_ms()))
-			rows_int(*ret, row++, 0, column_int(&partition));
+	while (column_next(&partition)) {
+		const int number = (int)column_int(&partition);
+		bool found = partition_has_lapsed(session, number, scheduler_now_ms());
+		for (int event = 0; event < WORLD_EVENTS; event++)
+			found = found || partition_has_cancelled(session, event, number,
+								 scheduler_now_ms());
+		if (found)
+			rows_int(*ret, row++, 0, number);
+	}
 	return NULL;
 }
 
-static const char *find_lapsed(struct session *session, const struct statement *statement,
+/* Those whose holds have run out are found already. */
+static void find_cancelled(struct session *session, int partition, int64_t now_ms, int max, int row,
+			   PGresult *ret)
+{
+	for (int event = 0; event < WORLD_EVENTS; event++) {
+		if (!partition_has_cancelled(session, event, partition, now_ms))
+			continue;
+		for (int i = 0; i < tables.booking_end && row < max; i++)
+			if (tables.bookings[i].partition == partition &&
+			    tables.bookings[i].event == event && is_live_row(&tables.bookings[i]) &&
+			    !is_lapsed(&tables.bookings[i], now_ms))
+				rows_uuid(ret, row++, 0, i);
+	}
+}
+
+static const char *find_to_end(struct session *session, const struct statement *statement,
 			       PGresult **ret)
 {
 	const int partition = partition_param(statement);
 	const int64_t now_ms = fence_ms(session, partition);
 	const int64_t max = sql_int(statement, 3);
 	int64_t after_ms = INT64_MIN;
+	int row = 0;
 
 	*ret = rows_new(1);
-	for (int row = 0; row < max;) {
+	while (row < max) {
 		int64_t next_ms = INT64_MAX;
 		for (int i = 0; i < tables.booking_end; i++) {
 			const struct booking_row *const booking = &tables.bookings[i];
@@ -148,6 +184,7 @@ static const char *find_lapsed(struct session *session, const struct statement *
 				rows_uuid(*ret, row++, 0, i);
 		after_ms = next_ms;
 	}
+	find_cancelled(session, partition, now_ms, (int)max, row, *ret);
 	return NULL;
 }
 
@@ -323,7 +360,7 @@ static const char *load_events(struct session *session, const struct statement *
 	}
 	const int fence = session_pending(session)->fence; /* The pipeline goes on without one. */
 	const int64_t now_ms = fence == NOBODY ? scheduler_now_ms() : fence_ms(session, fence);
-	*ret = rows_new(8);
+	*ret = rows_new(9);
 	for (int i = 0; i < WORLD_EVENTS; i++) {
 		const struct event_row *const from = &table_events[i];
 		if (!needed[i])
@@ -335,8 +372,8 @@ static const char *load_events(struct session *session, const struct statement *
 		rows_int(*ret, row, 4, from->seats_per_user_max);
 		rows_int(*ret, row, 5, from->sales_open_ms);
 		rows_int(*ret, row, 6, from->sales_close_ms);
-		rows_text(*ret, row++, 7,
-			  from->cancelled_ms != NONE && from->cancelled_ms <= now_ms ? "t" : "f");
+		rows_text(*ret, row, 7, is_event_cancelled(i, now_ms) ? "t" : "f");
+		rows_int(*ret, row++, 8, from->holds_per_user_max);
 	}
 	return NULL;
 }
@@ -349,15 +386,17 @@ static const char *load_buyers(struct session *session, const struct statement *
 	struct column user = column_of(statement->params[4]);
 	int row = 0;
 
-	*ret = rows_new(3);
+	*ret = rows_new(4);
 	while (column_next(&event) && column_next(&user)) {
 		const int e = number_of(event.text);
 		const int u = number_of(user.text);
-		if (e >= WORLD_EVENTS || table_events[e].seats_per_user_max == NONE)
+		if (e >= WORLD_EVENTS || (table_events[e].seats_per_user_max == NONE &&
+					  table_events[e].holds_per_user_max == NONE))
 			continue;
 		rows_name(*ret, row, 0, 'e', e);
 		rows_name(*ret, row, 1, 'u', u);
-		rows_int(*ret, row++, 2, live_seats_of(session, e, u, now_ms));
+		rows_int(*ret, row, 2, live_seats_of(session, e, u, false, now_ms));
+		rows_int(*ret, row++, 3, live_seats_of(session, e, u, true, now_ms));
 	}
 	return NULL;
 }
@@ -416,8 +455,8 @@ const struct statement_entry worker_statements[] = {
 	{ "read_progress", read_progress },
 	{ "own_partition", own_partition },
 	{ "move_fence", move_fence },
-	{ "has_lapsed", has_lapsed },
-	{ "find_lapsed", find_lapsed },
+	{ "has_to_end", has_to_end },
+	{ "find_to_end", find_to_end },
 	{ "load_seats", load_seats },
 	{ "load_bookings", load_bookings },
 	{ "load_events", load_events },
@@ -427,6 +466,7 @@ const struct statement_entry worker_statements[] = {
 	{ "write_seats", write_seats },
 	{ "update_bookings", update_bookings },
 	{ "write_bookings", write_bookings },
+	{ "cancel_events", cancel_events },
 	{ "write_log", write_log },
 	{ NULL, NULL },
 };

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-statement_run write_seats, update_bookings, write_bookings, write_log;
+statement_run write_seats, update_bookings, write_bookings, cancel_events, write_log;
 
 static inline int64_t sql_int(const struct statement *statement, int i)
 {
@@ -15,5 +15,6 @@ static inline int64_t sql_int(const struct statement *statement, int i)
 
 /* The booking that an idempotency key stands for; NOBODY: none. */
 int owner_of_key(struct session *session, int key);
-/* How many seats of the event a user holds or has booked. */
-int64_t live_seats_of(struct session *session, int event, int user, int64_t now_ms);
+/* How many seats of the event a user holds or has booked; or holds. */
+int64_t live_seats_of(struct session *session, int event, int user, bool held_only,
+		      int64_t now_ms);

@@ -16,7 +16,7 @@ int owner_of_key(struct session *session, int key)
 	return NOBODY;
 }
 
-int64_t live_seats_of(struct session *session, int event, int user, int64_t now_ms)
+int64_t live_seats_of(struct session *session, int event, int user, bool held_only, int64_t now_ms)
 {
 	int64_t ret = 0;
 
@@ -24,8 +24,8 @@ int64_t live_seats_of(struct session *session, int event, int user, int64_t now_
 		const struct booking_row *const booking = see_booking(session, i);
 		if (!booking->exists || booking->event != event || booking->user != user)
 			continue;
-		if (strcmp(booking->status, "confirmed") != 0 &&
-		    (strcmp(booking->status, "held") != 0 || booking->expires_ms <= now_ms))
+		if (!is_live_row(booking) || is_lapsed(booking, now_ms) ||
+		    (held_only && strcmp(booking->status, "held") != 0))
 			continue;
 		struct column seat = column_of(booking->seats);
 		while (column_next(&seat))
@@ -38,7 +38,7 @@ int64_t live_seats_of(struct session *session, int event, int user, int64_t now_
 
 #define BOOKING_COLUMNS 21 /* of write_bookings, before the partition */
 #define BOOKING_KEY     20
-#define LOG_COLUMNS     32 /* of write_log, before the time */
+#define LOG_COLUMNS     33 /* of write_log, before the time */
 
 #define COLUMNS_MAX 36
 
@@ -155,12 +155,18 @@ static void fill_new(struct booking_row *booking, const struct column *columns)
 static const char *check_limit(struct session *session, const struct booking_row *booking)
 {
 	if (booking->event < 0 || booking->event >= WORLD_EVENTS ||
-	    strcmp(booking->status, "rejected") == 0)
+	    !is_live_row(booking))
 		return NULL;
-	const int64_t max = table_events[booking->event].seats_per_user_max;
-	if (max != NONE &&
-	    live_seats_of(session, booking->event, booking->user, scheduler_now_ms()) > max)
+	const struct event_row *const event = &table_events[booking->event];
+	const int64_t now_ms = scheduler_now_ms();
+	if (event->seats_per_user_max != NONE &&
+	    live_seats_of(session, booking->event, booking->user, false, now_ms) >
+		    event->seats_per_user_max)
 		return "23514 more seats than seats_per_user_max";
+	if (event->holds_per_user_max != NONE && strcmp(booking->status, "held") == 0 &&
+	    live_seats_of(session, booking->event, booking->user, true, now_ms) >
+		    event->holds_per_user_max)
+		return "23514 more holds than holds_per_user_max";
 	return NULL;
 }
 
@@ -232,11 +238,24 @@ const char *write_bookings(struct session *session, const struct statement *stat
 	return NULL;
 }
 
+const char *cancel_events(struct session *session, const struct statement *statement,
+			  PGresult **ret)
+{
+	struct pending *const pending = session_pending(session);
+	struct column event = column_of(statement->params[0]);
+	(void)ret;
+
+	session_need_xid(session);
+	while (column_next(&event))
+		pending->cancelled_ms[number_of(event.text)] = sql_int(statement, 1);
+	return NULL;
+}
+
 static void fill_log(struct log_entry *entry, const struct booking_row *booking,
 		     const struct column *columns)
 {
 	entry->booking = *booking;
-	fill_made(&entry->booking, &columns[12]);
+	fill_made(&entry->booking, &columns[13]);
 	entry->booking.version = column_int(&columns[1]);
 	column_copy(&columns[2], entry->booking.status, sizeof(entry->booking.status));
 	column_copy(&columns[3], entry->booking.reason, sizeof(entry->booking.reason));
@@ -250,10 +269,10 @@ static void fill_log(struct log_entry *entry, const struct booking_row *booking,
 	entry->actor = columns[8].is_null ? NOBODY : number_of(columns[8].text);
 	column_copy(&columns[9], entry->result, sizeof(entry->result));
 	column_copy(&columns[10], entry->refusal, sizeof(entry->refusal));
-	fill_list(entry->changed, &columns[24], &columns[28]);
-	fill_list(entry->positions, &columns[25], &columns[29]);
-	fill_list(entry->statuses, &columns[26], &columns[30]);
-	fill_list(entry->versions, &columns[27], &columns[31]);
+	fill_list(entry->changed, &columns[25], &columns[29]);
+	fill_list(entry->positions, &columns[26], &columns[30]);
+	fill_list(entry->statuses, &columns[27], &columns[31]);
+	fill_list(entry->versions, &columns[28], &columns[32]);
 }
 
 /* booking_log_by_booking and booking_log_by_command. Of two transactions at once the second would

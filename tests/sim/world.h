@@ -61,6 +61,8 @@
 	X(letters_failed, "dead letters not acknowledged")                                         \
 	X(lapsed, "holds ended by a decision")                                                     \
 	X(swept, "holds ended by a sweep")                                                         \
+	X(ended_with_event, "bookings ended because their event was cancelled")                    \
+	X(administered, "commands of administrators done")                                         \
 	X(projector_crashes, "projectors crashed")                                                 \
 	X(projector_frozen, "projectors frozen")                                                   \
 	X(terms, "projectors' terms")                                                              \

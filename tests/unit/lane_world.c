@@ -270,7 +270,7 @@ static void rollback(void *ctx)
 	world->ledger.ops->rollback(world->ledger.ctx);
 }
 
-static err_code look_for_lapsed(void *ctx, const int32_t *partitions, size_t count, bool *ret,
+static err_code look_for_any(void *ctx, const int32_t *partitions, size_t count, bool *ret,
 				struct err *err)
 {
 	struct world *const world = ctx;
@@ -279,7 +279,7 @@ static err_code look_for_lapsed(void *ctx, const int32_t *partitions, size_t cou
 	if (fails(&world->ledger_down))
 		return no_ledger(err);
 
-	return world->ledger.ops->has_lapsed(world->ledger.ctx, partitions, count, ret, err);
+	return world->ledger.ops->has_to_end(world->ledger.ctx, partitions, count, ret, err);
 }
 
 static err_code check(void *ctx, struct err *err)
@@ -296,7 +296,7 @@ static const struct ledger_ops ledger_ops = {
 	.sweep = sweep,
 	.commit = commit,
 	.rollback = rollback,
-	.has_lapsed = look_for_lapsed,
+	.has_to_end = look_for_any,
 	.check = check,
 };
 

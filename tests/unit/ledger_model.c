@@ -103,6 +103,7 @@ static void load_event(const struct ledger_model *model, struct state *state, co
 	event->hold_ttl_ms = rules->hold_ttl_ms;
 	event->extensions_max = rules->extensions_max;
 	event->seats_per_user_max = rules->seats_per_user_max;
+	event->holds_per_user_max = rules->holds_per_user_max;
 	event->sales_open_ms = rules->sales_open_ms;
 	event->sales_close_ms = rules->sales_close_ms;
 	memcpy(event->currency, "EUR", sizeof("EUR"));
@@ -110,14 +111,17 @@ static void load_event(const struct ledger_model *model, struct state *state, co
 
 static void load_buyer(const struct ledger_model *model, struct known_buyer *buyer, int64_t now_ms)
 {
-	if (model->rules[model_number(buyer->event_id)].seats_per_user_max == 0)
+	const struct model_rules *const rules = &model->rules[model_number(buyer->event_id)];
+
+	if (rules->seats_per_user_max == 0 && rules->holds_per_user_max == 0)
 		return;
 	for (int i = 0; i < NO_SEAT; i++) {
 		const struct seat *const seat = &model->seats[model_number(buyer->event_id)][i];
-		if (strcmp(seat->user_id, buyer->user_id) == 0 &&
-		    (seat->status == SEAT_BOOKED ||
-		     (seat->status == SEAT_HELD && seat->hold_expires_ms > now_ms)))
-			buyer->live_seats++;
+		const bool is_held = seat->status == SEAT_HELD && seat->hold_expires_ms > now_ms;
+		if (strcmp(seat->user_id, buyer->user_id) != 0)
+			continue;
+		buyer->live_seats += is_held || seat->status == SEAT_BOOKED;
+		buyer->held_seats += is_held;
 	}
 }
 
@@ -170,6 +174,24 @@ void ledger_model_begin(const struct ledger_model *model, struct state *state, i
 	}
 }
 
+/* Live bookings of cancelled events whose holds have not run out. */
+static size_t sweep_cancelled(const struct ledger_model *model, struct state *state,
+			      size_t bookings_max, int64_t now_ms)
+{
+	size_t ret = 0;
+
+	for (int i = 0; i < model->bookings_end && ret < bookings_max; i++) {
+		const struct known_booking *const booking = &model->bookings[i];
+		if (!booking_is_live(booking) || has_lapsed(booking, now_ms) ||
+		    model->rules[model_number(booking->event_id)].cancelled_ms > now_ms)
+			continue;
+		load_booking(model, state, i);
+		load_seats_of(model, state, i);
+		ret++;
+	}
+	return ret;
+}
+
 size_t ledger_model_sweep(const struct ledger_model *model, struct state *state,
 			  size_t bookings_max, int64_t now_ms)
 {
@@ -195,6 +217,9 @@ size_t ledger_model_sweep(const struct ledger_model *model, struct state *state,
 		}
 		before = next;
 	}
+	ret += sweep_cancelled(model, state, bookings_max - ret, now_ms);
+	for (size_t i = 0; i < ret; i++)
+		load_event(model, state, state->bookings[i].event_id, now_ms);
 	return ret;
 }
 
@@ -315,6 +340,9 @@ const char *ledger_model_commit(struct ledger_model *model, const struct state *
 {
 	const char *wrong = write_seats(model, state);
 
+	for (size_t i = 0; i < state->event_index.count; i++)
+		if (state->events[i].changed)
+			model->rules[model_number(state->events[i].event_id)].cancelled_ms = now_ms;
 	for (size_t i = 0; i < state->booking_index.count && !wrong; i++)
 		if (state->bookings[i].exists)
 			wrong = write_booking(model, &state->bookings[i]);

@@ -30,6 +30,7 @@ struct model_rules {
 	int64_t hold_ttl_ms;
 	int32_t extensions_max;
 	int32_t seats_per_user_max; /* 0: no limit */
+	int32_t holds_per_user_max; /* the same */
 	int64_t sales_open_ms;
 	int64_t sales_close_ms;
 	int64_t cancelled_ms; /* from then on; INT64_MAX: never */
@@ -50,7 +51,7 @@ struct log_row {
 	enum reason reason;
 	int64_t expires_ms;
 	int32_t extensions;
-	const struct command *command; /* NULL: the hold ran out */
+	const struct command *command; /* NULL: the hold ran out, or the event was cancelled */
 	enum result result;
 	enum reason refusal;
 	unsigned change_count;

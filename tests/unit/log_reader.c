@@ -1,5 +1,6 @@
 #include "log_reader.h"
 
+#include "log_answers.h"
 #include "table.h"
 
 #include <assert.h>
@@ -18,6 +19,7 @@ struct log_reader *log_reader_new(const struct model_rules *rules)
 
 	ret->rules = rules;
 	for (int event = 0; event < MODEL_EVENTS; event++) {
+		ret->cancelled_ms[event] = rules[event].cancelled_ms;
 		for (int i = 0; i < MODEL_SEATS; i++) {
 			const bool is_blocked = i == BLOCKED_SEAT;
 			ret->seats[event][i].status = is_blocked ? SEAT_BLOCKED : SEAT_AVAILABLE;
@@ -34,132 +36,6 @@ struct log_reader *log_reader_new(const struct model_rules *rules)
 void log_reader_free(struct log_reader *reader)
 {
 	free(reader);
-}
-
-/* ---- What is so at a moment ---- */
-
-static bool is_over(const struct read_booking *booking, int64_t now_ms)
-{
-	return booking->status == BOOKING_HELD && booking->expires_ms <= now_ms;
-}
-
-static bool is_live(const struct read_booking *booking, int64_t now_ms)
-{
-	return booking->version > 0 &&
-	       (booking->status == BOOKING_CONFIRMED ||
-		(booking->status == BOOKING_HELD && booking->expires_ms > now_ms));
-}
-
-/* By the seats, not by a sum that is kept. */
-static int live_seats(const struct log_reader *reader, int event, int user, int64_t now_ms)
-{
-	int ret = 0;
-
-	for (int i = 0; i < NO_SEAT; i++) {
-		const int owner = reader->seats[event][i].owner;
-		if (owner != ABSENT && reader->bookings[owner].user == user &&
-		    is_live(&reader->bookings[owner], now_ms))
-			ret++;
-	}
-	return ret;
-}
-
-static unsigned seats_of(const struct command *command)
-{
-	unsigned ret = 0;
-
-	for (unsigned i = 0; i < command->seat_count; i++)
-		ret |= 1u << model_number(command->seat_ids[i]);
-	return ret;
-}
-
-/* ---- Why something is not done: each reason by itself ---- */
-
-/* Which of the seats asked for it holds for, as bits in the order of the request. */
-static unsigned lost_for(const struct log_reader *reader, const struct command *command,
-			 enum reason reason, int64_t now_ms)
-{
-	const int event = model_number(command->event_id);
-	unsigned ret = 0;
-
-	for (unsigned i = 0; i < command->seat_count; i++) {
-		const int number = model_number(command->seat_ids[i]);
-		const int owner = reader->seats[event][number].owner;
-		const bool is_there = number != NO_SEAT;
-		const bool is_blocked = number == BLOCKED_SEAT;
-		const bool is_taken = is_there && !is_blocked && owner != ABSENT &&
-				      is_live(&reader->bookings[owner], now_ms);
-
-		if ((reason == REASON_SEAT_NOT_FOUND && !is_there) ||
-		    (reason == REASON_SEAT_BLOCKED && is_blocked) ||
-		    (reason == REASON_SEAT_TAKEN && is_taken))
-			ret |= 1u << i;
-	}
-	return ret;
-}
-
-static bool rejects(const struct log_reader *reader, const struct command *command,
-		    enum reason reason, int64_t now_ms)
-{
-	const int event = model_number(command->event_id);
-	const struct model_rules *const rules = &reader->rules[event];
-	const int key = model_number(command->idempotency_key.text);
-
-	if (event == NO_EVENT && reason > REASON_EVENT_NOT_FOUND)
-		return false;
-	if (reason == REASON_IDEMPOTENCY_KEY_REUSED)
-		return key != ABSENT && reader->key_owners[key] != ABSENT;
-	if (reason == REASON_EVENT_NOT_FOUND)
-		return event == NO_EVENT;
-	if (reason == REASON_EVENT_CANCELLED)
-		return rules->cancelled_ms <= now_ms;
-	if (reason == REASON_SALES_NOT_OPEN)
-		return now_ms < rules->sales_open_ms;
-	if (reason == REASON_SALES_CLOSED)
-		return now_ms >= rules->sales_close_ms;
-	if (reason == REASON_SEAT_LIMIT)
-		return rules->seats_per_user_max > 0 &&
-		       live_seats(reader, event, model_number(command->user_id), now_ms) +
-				       (int)command->seat_count >
-			       rules->seats_per_user_max;
-	return lost_for(reader, command, reason, now_ms) != 0;
-}
-
-/* Of a command on a booking that there is; the first that applies is told. */
-static const enum reason act_reasons[] = {
-	REASON_BOOKING_NOT_FOUND, REASON_NOT_OWNER,         REASON_HOLD_EXPIRED,
-	REASON_BOOKING_REJECTED,  REASON_BOOKING_CANCELLED, REASON_ALREADY_CANCELLED,
-	REASON_ALREADY_CONFIRMED, REASON_EVENT_CANCELLED,   REASON_EXTENSION_LIMIT,
-};
-
-static bool refuses(const struct log_reader *reader, const struct command *command,
-		    enum reason reason, int64_t now_ms)
-{
-	const struct read_booking *const booking =
-		&reader->bookings[model_number(command->booking_id.text)];
-	const struct model_rules *const rules =
-		booking->event == ABSENT ? NULL : &reader->rules[booking->event];
-	const bool cancels = command->type == COMMAND_CANCEL;
-
-	if (reason == REASON_BOOKING_NOT_FOUND)
-		return booking->reason == REASON_BOOKING_NOT_FOUND;
-	if (reason == REASON_NOT_OWNER)
-		return command->user_id[0] != '\0' &&
-		       model_number(command->user_id) != booking->user;
-	if (reason == REASON_HOLD_EXPIRED)
-		return booking->status == BOOKING_EXPIRED || is_over(booking, now_ms);
-	if (reason == REASON_BOOKING_REJECTED)
-		return booking->status == BOOKING_REJECTED;
-	if (reason == REASON_BOOKING_CANCELLED)
-		return booking->status == BOOKING_CANCELLED && !cancels;
-	if (reason == REASON_ALREADY_CANCELLED)
-		return booking->status == BOOKING_CANCELLED && cancels;
-	if (reason == REASON_ALREADY_CONFIRMED)
-		return booking->status == BOOKING_CONFIRMED && !cancels;
-	if (reason == REASON_EVENT_CANCELLED)
-		return rules && rules->cancelled_ms <= now_ms && !cancels;
-	return reason == REASON_EXTENSION_LIMIT && command->type == COMMAND_EXTEND && rules &&
-	       booking->extensions >= rules->extensions_max;
 }
 
 /* ---- One row ---- */
@@ -186,6 +62,10 @@ static bool is_allowed(const struct log_reader *reader, const struct log_row *ro
 	const bool was_held = !is_new && before->status == BOOKING_HELD;
 	const bool in_time = was_held && before->expires_ms > row->at_ms;
 
+	if (!row->command && row->status == BOOKING_CANCELLED)
+		return (in_time || (!is_new && before->status == BOOKING_CONFIRMED)) &&
+		       row->reason == REASON_EVENT_CANCELLED && row->expires_ms == 0 &&
+		       log_is_cancelled(reader, row->event, row->at_ms);
 	if (!row->command)
 		return was_held && !in_time && row->status == BOOKING_EXPIRED &&
 		       row->reason == REASON_HOLD_EXPIRED && row->expires_ms == before->expires_ms;
@@ -211,10 +91,36 @@ static bool is_allowed(const struct log_reader *reader, const struct log_row *ro
 	case COMMAND_BLOCK:
 	case COMMAND_UNBLOCK:
 	case COMMAND_CANCEL_EVENT:
+		return is_new && row->status == BOOKING_DONE && row->expires_ms == 0;
 	case COMMAND_TYPE_COUNT:
 		break;
 	}
 	return false;
+}
+
+/* Of an administrator's command: the seats that it could have and that were not so already. */
+static const char *check_administered(struct log_reader *reader, const struct log_row *row)
+{
+	const enum seat_status becomes =
+		row->mode == COMMAND_BLOCK ? SEAT_BLOCKED : SEAT_AVAILABLE;
+	unsigned expected = 0;
+	unsigned changed = 0;
+
+	for (unsigned i = 0; i < row->seat_count; i++)
+		if (!(row->lost & 1u << i) &&
+		    reader->seats[row->event][row->seats[i]].status != becomes)
+			expected |= 1u << row->seats[i];
+	for (unsigned i = 0; i < row->change_count; i++) {
+		changed |= 1u << row->changes[i].seat;
+		if (row->changes[i].status != becomes)
+			return WRONG(reader, "booking %d: seat %d is %s", row->booking,
+				     row->changes[i].seat,
+				     seat_status_name(row->changes[i].status));
+	}
+	if (changed != expected)
+		return WRONG(reader, "booking %d: seats %x changed, not %x", row->booking, changed,
+			     expected);
+	return NULL;
 }
 
 /* All seats of the booking or none, and each to the same. */
@@ -231,6 +137,8 @@ static const char *check_all_or_none(struct log_reader *reader, const struct log
 				  (row->command && row->command->type == COMMAND_EXTEND);
 	unsigned changed = 0;
 
+	if (row->status == BOOKING_DONE)
+		return check_administered(reader, row);
 	for (unsigned i = 0; i < row->change_count; i++) {
 		changed |= 1u << row->changes[i].seat;
 		if (row->changes[i].status != becomes[row->status])
@@ -251,11 +159,14 @@ static const char *take_changes(struct log_reader *reader, const struct log_row 
 		struct read_seat *const seat = &reader->seats[row->event][row->changes[i].seat];
 		const enum seat_status status = row->changes[i].status;
 		const bool is_freed = status == SEAT_AVAILABLE;
+		const bool is_unblocked = is_freed && seat->status == SEAT_BLOCKED &&
+					  row->mode == COMMAND_UNBLOCK;
 
 		if (row->changes[i].version != seat->version + 1)
 			return WRONG(reader, "seat %d: version %" PRId64 " after %" PRId64,
 				     row->changes[i].seat, row->changes[i].version, seat->version);
-		if (seat->owner != row->booking && (is_freed || seat->status != SEAT_AVAILABLE))
+		if (seat->owner != row->booking && !is_unblocked &&
+		    (is_freed || seat->status != SEAT_AVAILABLE))
 			return WRONG(reader, "seat %d, version %" PRId64 ": %s by %d, owned by %d",
 				     row->changes[i].seat, row->changes[i].version,
 				     seat_status_name(status), row->booking, seat->owner);
@@ -263,7 +174,9 @@ static const char *take_changes(struct log_reader *reader, const struct log_row 
 		reader->counts[row->event][status]++;
 		*seat = (struct read_seat){ .status = status,
 					    .version = row->changes[i].version,
-					    .owner = is_freed ? ABSENT : row->booking };
+					    .owner = is_freed || status == SEAT_BLOCKED
+							     ? ABSENT
+							     : row->booking };
 	}
 	return NULL;
 }
@@ -272,7 +185,8 @@ static const char *check_what_never_changes(struct log_reader *reader, const str
 					    unsigned seats)
 {
 	const struct read_booking *const booking = &reader->bookings[row->booking];
-	const bool is_priced = row->status != BOOKING_REJECTED;
+	const bool is_priced =
+		row->status != BOOKING_REJECTED && row->status != BOOKING_DONE;
 	int64_t total = 0;
 
 	for (unsigned i = 0; i < row->seat_count && is_priced; i++)
@@ -290,15 +204,21 @@ static const char *check_limit(struct log_reader *reader, const struct log_row *
 	if (row->event == ABSENT)
 		return NULL;
 
-	const int32_t limit = reader->rules[row->event].seats_per_user_max;
-	const int live = live_seats(reader, row->event, row->user, row->at_ms);
-	if (limit > 0 && live > limit)
-		return WRONG(reader, "user %d has %d seats of at most %d", row->user, live, limit);
+	const struct model_rules *const rules = &reader->rules[row->event];
+	const int live = log_live_seats(reader, row->event, row->user, false, row->at_ms);
+	const int held = log_live_seats(reader, row->event, row->user, true, row->at_ms);
+	if (rules->seats_per_user_max > 0 && live > rules->seats_per_user_max)
+		return WRONG(reader, "user %d has %d seats of at most %d", row->user, live,
+			     rules->seats_per_user_max);
+	if (rules->holds_per_user_max > 0 && held > rules->holds_per_user_max)
+		return WRONG(reader, "user %d holds %d seats of at most %d", row->user, held,
+			     rules->holds_per_user_max);
 	return NULL;
 }
 
-static void note(struct read_booking *booking, const struct log_row *row, unsigned seats)
+static void note(struct log_reader *reader, const struct log_row *row, unsigned seats)
 {
+	struct read_booking *const booking = &reader->bookings[row->booking];
 	const bool is_done = row->result == RESULT_DONE;
 	const bool is_confirm = row->command && row->command->type == COMMAND_CONFIRM;
 	const bool is_new = booking->version == 0;
@@ -316,6 +236,8 @@ static void note(struct read_booking *booking, const struct log_row *row, unsign
 		.decided_ms = is_done ? row->at_ms : booking->decided_ms,
 		.payment = is_new ? ABSENT : booking->payment,
 	};
+	if (row->status == BOOKING_DONE && row->mode == COMMAND_CANCEL_EVENT)
+		reader->cancelled_ms[row->event] = row->at_ms;
 	if (is_done && is_confirm && row->status == BOOKING_CONFIRMED)
 		booking->payment = model_number(row->command->payment_reference);
 }
@@ -346,54 +268,17 @@ static const char *take_row(struct log_reader *reader, const struct log_row *row
 	if (wrong)
 		return wrong;
 
-	note(booking, row, seats);
+	note(reader, row, seats);
 	return check_limit(reader, row);
 }
 
 /* ---- One delivery ---- */
 
-/* What the command must come to, by what was read so far. */
-struct answer {
-	bool is_done;
-	bool is_rejected;
-	enum reason reason;
-	unsigned lost;
-};
-
-static struct answer answer_to_make(const struct log_reader *reader, const struct command *command,
-				    int64_t now_ms)
-{
-	struct answer ret = { .is_done = true };
-	unsigned lost = 0;
-
-	for (int i = REASON_SEAT_TAKEN; i > REASON_NONE; i--) {
-		if (!rejects(reader, command, (enum reason)i, now_ms))
-			continue;
-		lost |= lost_for(reader, command, (enum reason)i, now_ms);
-		ret = (struct answer){ true, true, (enum reason)i,
-				       i >= REASON_SEAT_NOT_FOUND ? lost : 0 };
-	}
-	return ret;
-}
-
-static struct answer answer_to_act(const struct log_reader *reader, const struct command *command,
-				   int64_t now_ms)
-{
-	struct answer ret = { .is_done = true };
-
-	if (reader->bookings[model_number(command->booking_id.text)].version == 0)
-		return (struct answer){ true, true, REASON_BOOKING_NOT_FOUND, 0 };
-	for (size_t i = COUNT(act_reasons); i > 0; i--)
-		if (refuses(reader, command, act_reasons[i - 1], now_ms))
-			ret = (struct answer){ .reason = act_reasons[i - 1] };
-	return ret;
-}
-
 static bool is_same_request(const struct read_booking *booking, const struct command *command)
 {
 	return booking->event == model_number(command->event_id) &&
 	       booking->user == model_number(command->user_id) && booking->mode == command->type &&
-	       booking->seats == seats_of(command);
+	       booking->seats == log_seats_of(command);
 }
 
 /* Nothing comes of what was decided before. */
@@ -434,7 +319,8 @@ static const char *check_answer(struct log_reader *reader, const struct log_row 
 	if (reason == REASON_HOLD_EXPIRED && row->status != BOOKING_EXPIRED)
 		return WRONG(reader, "booking %d, version %d: too late, and still %s", row->booking,
 			     row->version, booking_status_name(row->status));
-	if (is_rejected && row->lost != answer->lost)
+	if ((is_rejected || row->status == BOOKING_DONE) && row->result == RESULT_DONE &&
+	    row->lost != answer->lost)
 		return WRONG(reader, "booking %d: lost %x, not %x", row->booking, row->lost,
 			     answer->lost);
 	return NULL;
@@ -447,11 +333,14 @@ static const char *check_ended(struct log_reader *reader, const struct command *
 	if (row->command)
 		return WRONG(reader, "booking %d, version %d: a row of another command",
 			     row->booking, row->version);
+	if (command && row->status != BOOKING_EXPIRED)
+		return WRONG(reader, "booking %d, version %d: ended with its event by a command",
+			     row->booking, row->version);
 	if (!command || row->booking == model_number(command->booking_id.text))
 		return NULL;
 	if (!command_makes_booking(command->type) ||
 	    row->event != model_number(command->event_id) ||
-	    !(reader->bookings[row->booking].seats & seats_of(command)))
+	    !(reader->bookings[row->booking].seats & log_seats_of(command)))
 		return WRONG(reader, "booking %d ended in nobody's way", row->booking);
 	return NULL;
 }
@@ -483,8 +372,7 @@ const char *log_reader_take(struct log_reader *reader, const struct command *com
 			return check_repetition(reader, command, verdict, count);
 		if (count == 0 || rows[count - 1].command != command)
 			return WRONG(reader, "booking %d: a command made no row", number);
-		answer = makes ? answer_to_make(reader, command, now_ms)
-			       : answer_to_act(reader, command, now_ms);
+		answer = log_answer_to(reader, command, now_ms);
 		ended = count - 1;
 		if (makes && answer.is_rejected && ended > 0)
 			return WRONG(reader, "booking %d: holds ended for nobody", number);

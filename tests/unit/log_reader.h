@@ -30,6 +30,7 @@ struct read_booking {
 
 struct log_reader {
 	const struct model_rules *rules;
+	int64_t cancelled_ms[MODEL_EVENTS]; /* as in the rules, or when a row said it */
 	struct read_seat seats[MODEL_EVENTS][MODEL_SEATS];
 	struct read_booking bookings[MODEL_BOOKINGS_MAX];
 	int counts[MODEL_EVENTS][SEAT_STATUS_COUNT];

@@ -163,11 +163,13 @@ static void load_buyers(const struct memory_ledger *ledger, struct state *state)
 			state_buyer(state, booking->event_id, booking->user_id);
 		const struct known_event *const event =
 			state_event(ledger->store, booking->event_id);
-		if (!booking->exists || !buyer || !event || event->seats_per_user_max == 0)
+		if (!buyer || !event || !booking_is_live(booking) ||
+		    has_lapsed(booking, ledger->at_ms) ||
+		    (event->seats_per_user_max == 0 && event->holds_per_user_max == 0))
 			continue;
-		if (booking->status == BOOKING_CONFIRMED ||
-		    (booking->status == BOOKING_HELD && !has_lapsed(booking, ledger->at_ms)))
-			buyer->live_seats += booking->seat_count;
+		buyer->live_seats += booking->seat_count;
+		if (booking->status == BOOKING_HELD)
+			buyer->held_seats += booking->seat_count;
 	}
 }
 
@@ -203,16 +205,29 @@ static err_code begin(void *ctx, const struct partition_name *name, int64_t old_
 
 /* ---- Sweeping ---- */
 
-static const struct known_booking *oldest_lapsed(const struct memory_ledger *ledger,
+static bool has_to_end(const struct memory_ledger *ledger, const struct known_booking *booking,
+		       int64_t now_ms)
+{
+	const struct known_event *const event = state_event(ledger->store, booking->event_id);
+
+	return has_lapsed(booking, now_ms) ||
+	       (booking_is_live(booking) && event && event->cancelled);
+}
+
+/* Of holds that ran out the longest ago; any of a cancelled event when there is none. */
+static const struct known_booking *next_to_end(const struct memory_ledger *ledger,
 						 int32_t partition, const struct state *without)
 {
 	const struct known_booking *ret = NULL;
 
 	for (size_t i = 0; i < ledger->store->booking_index.count; i++) {
 		const struct known_booking *const booking = &ledger->store->bookings[i];
-		if (ledger->partition_of[i] == partition && has_lapsed(booking, ledger->at_ms) &&
-		    !state_booking(without, booking->booking_id) &&
-		    (!ret || booking->expires_ms < ret->expires_ms))
+		const bool is_older = !ret || (has_lapsed(booking, ledger->at_ms) &&
+					       (!has_lapsed(ret, ledger->at_ms) ||
+						booking->expires_ms < ret->expires_ms));
+		if (ledger->partition_of[i] == partition &&
+		    has_to_end(ledger, booking, ledger->at_ms) &&
+		    !state_booking(without, booking->booking_id) && is_older)
 			ret = booking;
 	}
 	return ret;
@@ -229,7 +244,7 @@ static err_code sweep(void *ctx, const struct partition_name *name, int64_t offs
 		return code;
 	for (size_t i = 0; i < bookings_max; i++) {
 		const struct known_booking *const booking =
-			oldest_lapsed(ledger, name->partition, state);
+			next_to_end(ledger, name->partition, state);
 		if (!booking)
 			break;
 		load_booking(ledger, state, booking->booking_id, true);
@@ -239,7 +254,7 @@ static err_code sweep(void *ctx, const struct partition_name *name, int64_t offs
 	return ERR_OK;
 }
 
-static err_code look_for_lapsed(void *ctx, const int32_t *partitions, size_t count, bool *ret,
+static err_code look_for_any(void *ctx, const int32_t *partitions, size_t count, bool *ret,
 				struct err *err)
 {
 	struct memory_ledger *const ledger = ctx;
@@ -251,7 +266,7 @@ static err_code look_for_lapsed(void *ctx, const int32_t *partitions, size_t cou
 	for (size_t i = 0; i < ledger->store->booking_index.count; i++)
 		for (size_t k = 0; k < count; k++)
 			ret[k] |= ledger->partition_of[i] == partitions[k] &&
-				  has_lapsed(&ledger->store->bookings[i], now_ms);
+				  has_to_end(ledger, &ledger->store->bookings[i], now_ms);
 
 	return ERR_OK;
 }
@@ -335,6 +350,9 @@ static err_code commit(void *ctx, const struct partition_name *name, const struc
 		*seat = state->seats[i];
 		seat->changed = false;
 	}
+	for (size_t i = 0; i < state->event_index.count; i++)
+		if (state->events[i].changed)
+			state_event(ledger->store, state->events[i].event_id)->cancelled = true;
 	for (size_t i = 0; i < state->booking_index.count; i++)
 		if (state->bookings[i].is_new || state->bookings[i].changed)
 			keep_booking(ledger, &state->bookings[i], name->partition);
@@ -367,7 +385,7 @@ struct ledger memory_ledger_ops(struct memory_ledger *ledger)
 		.sweep = sweep,
 		.commit = commit,
 		.rollback = rollback,
-		.has_lapsed = look_for_lapsed,
+		.has_to_end = look_for_any,
 		.check = check,
 	};
 

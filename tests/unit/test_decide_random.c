@@ -188,6 +188,21 @@ static struct command make_command(struct episode *episode)
 	return ret;
 }
 
+/* Rarely the end of an event, for there are few. */
+static struct command administer_command(struct episode *episode)
+{
+	const int user = below(episode, MODEL_USERS);
+	struct command ret = request(episode, new_booking(episode, user), user,
+				     some_event(episode));
+
+	ret.type = one_in(episode, 2) ? COMMAND_BLOCK : COMMAND_UNBLOCK;
+	if (one_in(episode, 20)) {
+		ret.type = COMMAND_CANCEL_EVENT;
+		ret.seat_count = 0;
+	}
+	return ret;
+}
+
 /* One key of a client may come with another command. */
 static int id_for(struct episode *episode, const char *booking_id)
 {
@@ -244,8 +259,10 @@ static struct command repeat_command(struct episode *episode)
 	if (!command_makes_booking(ret.type))
 		return request(episode, model_number(ret.booking_id.text),
 			       below(episode, MODEL_USERS), some_event(episode));
-	if (one_in(episode, 2))
+	if (one_in(episode, 2) && ret.type != COMMAND_CANCEL_EVENT)
 		choose_seats(episode, &ret);
+	else if (!command_takes_seats(ret.type))
+		set_name(ret.user_id, 'u', below(episode, MODEL_USERS));
 	else
 		ret.type = ret.type == COMMAND_BOOK ? COMMAND_HOLD : COMMAND_BOOK;
 	return ret;
@@ -255,6 +272,8 @@ static struct command some_command(struct episode *episode)
 {
 	if (episode->command_count > 0 && one_in(episode, 8))
 		return repeat_command(episode);
+	if (one_in(episode, 12))
+		return administer_command(episode);
 	return one_in(episode, 2) ? make_command(episode) : act_command(episode);
 }
 
@@ -266,6 +285,7 @@ static struct model_rules some_rules(struct episode *episode)
 		.hold_ttl_ms = TTL_MS / 4 + below(episode, TTL_MS),
 		.extensions_max = below(episode, 3),
 		.seats_per_user_max = one_in(episode, 3) ? 0 : 1 + below(episode, 6),
+		.holds_per_user_max = one_in(episode, 2) ? 0 : 1 + below(episode, 5),
 		.sales_open_ms = INT64_MIN,
 		.sales_close_ms = INT64_MAX,
 		.cancelled_ms = INT64_MAX,
