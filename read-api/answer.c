@@ -1,6 +1,7 @@
 #include "answer.h"
 
 #include "accept_encoding.h"
+#include "caller.h"
 #include "etag.h"
 
 #include <assert.h>
@@ -31,31 +32,27 @@ struct answer {
 	atomic_bool is_gzipped;
 	struct etag etags[FORM_COUNT];
 	char *headers[FORM_COUNT];
+	size_t link_len; /* of their first lines */
 	void *parts;
 	size_t bytes; /* of memory, but for the gzipped ones */
 };
 
-/* "x" becomes "x-gz", inside the quotes. */
-static struct etag gzip_etag(const char *etag)
-{
-	struct etag ret;
-	const int len =
-		snprintf(ret.text, sizeof(ret.text), "%.*s-gz\"", (int)strlen(etag) - 1, etag);
+/* Who may keep it: anybody, as long as they ask each time whether it still holds. */
+static const char FOR_ALL[] = "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n";
+/* Only who was given it. */
+static const char FOR_ONE[] = "Cache-Control: private, no-cache\r\n"
+			      "Vary: Accept-Encoding, Authorization\r\n";
 
-	assert(len > 0 && (size_t)len < sizeof(ret.text));
-	(void)len; /* Only the assertion reads it. */
-	return ret;
-}
-
-static char *header_lines(const struct etag *etag, const char *link)
+/* The link, FOR_ALL, the ETag. */
+static char *header_lines(const struct etag *etag, const char *link, size_t *ret_link_len)
 {
 	struct strbuf lines;
 
 	strbuf_init(&lines, HTTP_HEADERS_BYTES_MAX);
 	if (link[0])
 		strbuf_addf(&lines, "Link: %s\r\n", link);
-	strbuf_addf(&lines, "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\nETag: %s\r\n",
-		    etag->text);
+	*ret_link_len = lines.len;
+	strbuf_addf(&lines, "%sETag: %s\r\n", FOR_ALL, etag->text);
 	assert(!lines.overflow);
 	return lines.data;
 }
@@ -87,9 +84,10 @@ struct answer *answer_new(const struct answer_content *content)
 	answer->plain = take_bytes(content->body);
 	(void)snprintf(answer->etags[FORM_PLAIN].text, sizeof(answer->etags[FORM_PLAIN].text), "%s",
 		       content->etag);
-	answer->etags[FORM_GZIP] = gzip_etag(content->etag);
+	answer->etags[FORM_GZIP] = etag_variant(content->etag, "gz");
 	for (size_t i = 0; i < FORM_COUNT; i++)
-		answer->headers[i] = header_lines(&answer->etags[i], content->link);
+		answer->headers[i] =
+			header_lines(&answer->etags[i], content->link, &answer->link_len);
 	answer->parts = content->parts;
 	answer->bytes = sizeof(*answer) + answer->plain.len + content->parts_bytes +
 			strlen(answer->headers[FORM_PLAIN]) + strlen(answer->headers[FORM_GZIP]);
@@ -122,6 +120,11 @@ void answer_release(void *owned)
 const char *answer_body(const struct answer *answer)
 {
 	return answer->plain.data;
+}
+
+size_t answer_len(const struct answer *answer)
+{
+	return answer->plain.len;
 }
 
 const char *answer_etag(const struct answer *answer)
@@ -198,9 +201,18 @@ static bool is_known(const struct answer *answer, const struct http_request *req
 		http_etag_is_known(request, answer->etags[FORM_GZIP].text));
 }
 
-static void add_headers(struct http_response *response, const char *lines)
+static void add_headers(const struct answer *answer, enum form form,
+			const struct http_request *request, struct http_response *response)
 {
-	strbuf_add(&response->headers, lines, strlen(lines));
+	struct strbuf *const headers = &response->headers;
+	const char *lines = answer->headers[form];
+
+	if (caller_is_known(&request->caller)) {
+		strbuf_add(headers, lines, answer->link_len);
+		strbuf_add(headers, FOR_ONE, sizeof(FOR_ONE) - 1);
+		lines += answer->link_len + sizeof(FOR_ALL) - 1;
+	}
+	strbuf_add(headers, lines, strlen(lines));
 }
 
 bool answer_send(struct answer *answer, const struct http_request *request,
@@ -211,7 +223,7 @@ bool answer_send(struct answer *answer, const struct http_request *request,
 
 	if (is_known(answer, request)) {
 		response->status = 304;
-		add_headers(response, answer->headers[wants_gzip ? FORM_GZIP : FORM_PLAIN]);
+		add_headers(answer, wants_gzip ? FORM_GZIP : FORM_PLAIN, request, response);
 		answer_release(answer);
 		return false;
 	}
@@ -220,9 +232,9 @@ bool answer_send(struct answer *answer, const struct http_request *request,
 	const enum form form = wants_gzip && has_gzip(answer, &made) ? FORM_GZIP : FORM_PLAIN;
 	const struct bytes *const bytes = form == FORM_GZIP ? &answer->gzip : &answer->plain;
 
-	add_headers(response, answer->headers[form]);
+	add_headers(answer, form, request, response);
 	if (form == FORM_GZIP)
-		add_headers(response, "Content-Encoding: gzip\r\n");
+		strbuf_add_text(&response->headers, "Content-Encoding: gzip\r\n");
 	http_response_share(response, &(struct http_shared){ .bytes = bytes->data,
 							     .len = bytes->len,
 							     .release = answer_release,

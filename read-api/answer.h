@@ -36,14 +36,16 @@ struct answer *answer_ref(struct answer *answer);
 void answer_release(void *answer);
 
 const char *answer_body(const struct answer *answer);
+size_t answer_len(const struct answer *answer);
 const char *answer_etag(const struct answer *answer);
 const void *answer_parts(const struct answer *answer);
 /* The memory that it takes now. */
 size_t answer_bytes(const struct answer *answer);
 
 /*
- * Answers with it, in the form that the client wants, or 304. Takes the caller's ownership. True
- * when it was gzipped for that, and so takes more memory than before.
+ * Answers with it, in the form that the client wants, or 304; whoever sent a token is told that it
+ * is theirs alone. Takes the caller's ownership. True when it was gzipped for that, and so takes
+ * more memory than before.
  */
 bool answer_send(struct answer *answer, const struct http_request *request,
 		 struct http_response *response);

@@ -115,10 +115,20 @@ static void write_texts(struct strbuf *out, const bson_t *doc, const char *const
 	}
 }
 
-static void write_decision(struct strbuf *out, const struct decision *decision)
+/* Who else acted on a booking, such as an administrator, is not its owner's business. */
+static void write_actor(struct strbuf *out, const bson_t *decision, const char *only_user)
 {
-	static const char *const TEXTS[] = { "status", "command", "command_id",
-					     "actor",  "result",  "reason" };
+	if (only_user && !booking_says(decision, "actor", only_user))
+		strbuf_add_text(out, "\"actor\":null");
+	else
+		document_write_text(out, "actor", decision, "actor");
+}
+
+static void write_decision(struct strbuf *out, const struct decision *decision,
+			   const char *only_user)
+{
+	static const char *const WHAT[] = { "status", "command", "command_id" };
+	static const char *const HOW[] = { "result", "reason" };
 	bson_t doc = BSON_INITIALIZER;
 
 	(void)bson_init_static(&doc, decision->bytes, decision->len); /* Else it stays empty. */
@@ -126,13 +136,16 @@ static void write_decision(struct strbuf *out, const struct decision *decision)
 	strbuf_add_int(out, decision->version);
 	strbuf_add_char(out, ',');
 	document_write_time(out, "at", &doc, "at");
-	write_texts(out, &doc, TEXTS, sizeof(TEXTS) / sizeof(TEXTS[0]));
+	write_texts(out, &doc, WHAT, sizeof(WHAT) / sizeof(WHAT[0]));
+	strbuf_add_char(out, ',');
+	write_actor(out, &doc, only_user);
+	write_texts(out, &doc, HOW, sizeof(HOW) / sizeof(HOW[0]));
 	strbuf_add_char(out, ',');
 	document_write_time(out, "expires_at", &doc, "expires_at");
 	strbuf_add_char(out, '}');
 }
 
-static void write_history(struct strbuf *out, const bson_t *booking)
+static void write_history(struct strbuf *out, const bson_t *booking, const char *only_user)
 {
 	struct decision decisions[BOOKING_HISTORY_MAX];
 	const size_t count = sort_history(booking, decisions);
@@ -141,7 +154,7 @@ static void write_history(struct strbuf *out, const bson_t *booking)
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			strbuf_add_char(out, ',');
-		write_decision(out, &decisions[i]);
+		write_decision(out, &decisions[i], only_user);
 	}
 	strbuf_add_char(out, ']');
 }
@@ -209,7 +222,8 @@ static void write_head(struct strbuf *out, const bson_t *booking)
 }
 
 /* server_time: NULL for none. */
-static void write_whole(struct strbuf *out, const bson_t *booking, const char *server_time)
+static void write_whole(struct strbuf *out, const bson_t *booking, const char *only_user,
+			const char *server_time)
 {
 	write_head(out, booking);
 	strbuf_add_text(out, ",\"server_time\":");
@@ -217,15 +231,16 @@ static void write_whole(struct strbuf *out, const bson_t *booking, const char *s
 	strbuf_add_char(out, ',');
 	document_write_int(out, "version", booking, "version");
 	strbuf_add_char(out, ',');
-	write_history(out, booking);
+	write_history(out, booking, only_user);
 	strbuf_add_char(out, '}');
 }
 
-struct etag booking_write(const bson_t *booking, int64_t now_ms, struct strbuf *out)
+struct etag booking_write(const bson_t *booking, const char *only_user, int64_t now_ms,
+			  struct strbuf *out)
 {
 	const size_t from = out->len;
 
-	write_whole(out, booking, NULL);
+	write_whole(out, booking, only_user, NULL);
 
 	const struct etag etag = etag_of_bytes(out->data + from, out->len - from, "");
 
@@ -237,7 +252,7 @@ struct etag booking_write(const bson_t *booking, int64_t now_ms, struct strbuf *
 		out->len = from;
 		out->data[from] = '\0';
 		clock_format(now_ms, now);
-		write_whole(out, booking, now);
+		write_whole(out, booking, only_user, now);
 	}
 
 	return etag;

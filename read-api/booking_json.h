@@ -26,8 +26,12 @@
 /* More than the projector keeps; of a longer history the newest are shown. */
 #define BOOKING_HISTORY_MAX 256
 
-/* Appends the whole booking. The tag is of everything but server_time. */
-struct etag booking_write(const bson_t *booking, int64_t now_ms, struct strbuf *out);
+/*
+ * Appends the whole booking. The tag is of everything but server_time. only_user: the one actor of
+ * its history that is shown, the others are null; NULL: all are.
+ */
+struct etag booking_write(const bson_t *booking, const char *only_user, int64_t now_ms,
+                          struct strbuf *out);
 /* Appends it as a list has it: without server_time and history. */
 void booking_write_entry(const bson_t *booking, struct strbuf *out);
 void booking_write_pending(const struct booking_id *id, struct strbuf *out);

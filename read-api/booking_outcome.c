@@ -97,9 +97,10 @@ static void refuse(struct http_response *response, const bson_t *booking, const 
 }
 
 /* The answer to a command is nobody's to keep. */
-static void show(struct http_response *response, int status, const bson_t *booking, int64_t now_ms)
+static void show(struct http_response *response, int status, const bson_t *booking,
+		 const char *only_user, int64_t now_ms)
 {
-	const struct etag etag = booking_write(booking, now_ms, &response->body);
+	const struct etag etag = booking_write(booking, only_user, now_ms, &response->body);
 
 	response->status = status;
 	http_response_header(response, "Cache-Control", "no-store");
@@ -113,7 +114,8 @@ bool booking_outcome_is_known(const bson_t *booking, const char *command_id)
 	return !command_id || booking_find_command(booking, command_id, &decision);
 }
 
-static void answer_made(const bson_t *booking, int64_t now_ms, struct http_response *response)
+static void answer_made(const bson_t *booking, const char *only_user, int64_t now_ms,
+			struct http_response *response)
 {
 	char location[LOCATION_BYTES_MAX];
 	size_t len = 0;
@@ -131,16 +133,16 @@ static void answer_made(const bson_t *booking, int64_t now_ms, struct http_respo
 		(void)snprintf(location, sizeof(location), "/api/bookings/%s", id);
 		http_response_header(response, "Location", location);
 	}
-	show(response, 201, booking, now_ms);
+	show(response, 201, booking, only_user, now_ms);
 }
 
-void booking_outcome_answer(const bson_t *booking, const char *command_id, int64_t now_ms,
-			    struct http_response *response)
+void booking_outcome_answer(const bson_t *booking, const char *command_id, const char *only_user,
+			    int64_t now_ms, struct http_response *response)
 {
 	bson_t decision;
 
 	if (!command_id) {
-		answer_made(booking, now_ms, response);
+		answer_made(booking, only_user, now_ms, response);
 		return;
 	}
 
@@ -153,5 +155,5 @@ void booking_outcome_answer(const bson_t *booking, const char *command_id, int64
 	    booking_says(&decision, "status", "rejected"))
 		refuse(response, booking, &decision);
 	else
-		show(response, 200, booking, now_ms);
+		show(response, 200, booking, only_user, now_ms);
 }

@@ -21,6 +21,6 @@
 /* True when the document tells what came of the command. */
 bool booking_outcome_is_known(const bson_t *booking, const char *command_id);
 
-/* It is known. now_ms: booking_json.h. */
-void booking_outcome_answer(const bson_t *booking, const char *command_id, int64_t now_ms,
-			    struct http_response *response);
+/* It is known. only_user, now_ms: booking_json.h. */
+void booking_outcome_answer(const bson_t *booking, const char *command_id, const char *only_user,
+			    int64_t now_ms, struct http_response *response);

@@ -36,6 +36,8 @@ bool booking_query_parse(const struct http_request *request, const struct bookin
 	char list[CURSOR_LIST_BYTES_MAX];
 
 	params_id(&params, USER_NAMES, query.user_id);
+	if (query.user_id[0] == '\0')
+		memcpy(query.user_id, request->caller.user_id, sizeof(query.user_id));
 	if (query.user_id[0] == '\0' && !params.bad)
 		params_complain(&params, USER_NAMES[0], "must say whose bookings are asked for");
 	params_id(&params, EVENT_NAMES, query.event_id);

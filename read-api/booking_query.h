@@ -2,7 +2,7 @@
  * booking_query - what a client asks of the list of a user's bookings: whose, filters, page size,
  * where to go on.
  *
- * Grammar  userId         required; also user_id
+ * Grammar  userId         also user_id; who sent a token may leave it out, and means themselves
  *          eventId        also event_id, showId, show_id
  *          status         held, confirmed, rejected, cancelled or expired
  *          limit, cursor  params.h; the cursor is good for this user's list only

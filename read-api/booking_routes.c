@@ -2,18 +2,50 @@
 
 #include "booking_json.h"
 #include "bookings.h"
+#include "caller.h"
 #include "clock.h"
+#include "document.h"
 
 #include <assert.h>
 #include <string.h>
 
 static const char NOT_FOUND[] = "No booking with this id was ever asked for.";
+static const char NO_LIST[] = "There is no such list of bookings.";
+
+void booking_routes_refuse(struct http_response *response)
+{
+	http_problem(response, 404, "not-found", NOT_FOUND);
+}
+
+static bool is_callers(const struct read_api *api, const struct http_request *request,
+		       const struct booking_id *id)
+{
+	const char *const user_id = caller_only_user(&request->caller);
+
+	return !user_id || (user_id[0] && booking_id_is_of(&api->key, id, user_id));
+}
+
+bool booking_routes_may_ask(const struct read_api *api, const struct http_request *request,
+			    const struct booking_id *id)
+{
+	return booking_id_was_issued(&api->key, id) && is_callers(api, request, id);
+}
+
+bool booking_routes_may_see(const struct read_api *api, const struct http_request *request,
+			    const struct booking_id *id, const bson_t *booking)
+{
+	size_t len = 0;
+	const char *const user_id = document_text(booking, "user_id", &len);
+
+	return user_id ? caller_sees_user(&request->caller, user_id, len)
+		       : is_callers(api, request, id);
+}
 
 bool booking_routes_id(const struct http_request *request, struct http_response *response,
 		       struct booking_id *ret)
 {
 	if (booking_id_parse(request->params[0], strlen(request->params[0]), ret, NULL) != ERR_OK) {
-		http_problem(response, 404, "not-found", NOT_FOUND);
+		booking_routes_refuse(response);
 		return false;
 	}
 
@@ -22,10 +54,17 @@ bool booking_routes_id(const struct http_request *request, struct http_response 
 	return true;
 }
 
-void booking_routes_answer_decided(const struct http_request *request, const bson_t *booking,
+void booking_routes_answer_decided(const struct read_api *api, const struct http_request *request,
+				   const struct booking_id *id, const bson_t *booking,
 				   struct http_response *response)
 {
-	const struct etag etag = booking_write(booking, clock_wall_ms(), &response->body);
+	if (!booking_routes_may_see(api, request, id, booking)) {
+		booking_routes_refuse(response);
+		return;
+	}
+
+	const struct etag etag = booking_write(booking, caller_only_user(&request->caller),
+					       clock_wall_ms(), &response->body);
 
 	read_api_answer_tagged(request, response, etag.text);
 }
@@ -60,8 +99,8 @@ void booking_routes_answer(struct read_api *api, const struct http_request *requ
 	const err_code code = booking_find(&client, id, &booking, &err);
 
 	if (code == ERR_OK)
-		booking_routes_answer_decided(request, booking, response);
-	else if (code == ERR_NOT_FOUND && booking_id_was_issued(&api->key, id))
+		booking_routes_answer_decided(api, request, id, booking, response);
+	else if (code == ERR_NOT_FOUND && booking_routes_may_ask(api, request, id))
 		answer_pending(request, id, pending_status, response);
 	else
 		read_api_answer_failure(api, response, NOT_FOUND, &err);
@@ -83,8 +122,13 @@ void booking_routes_list(void *ctx, const struct http_request *request,
 	struct read_api *api = (struct read_api *)ctx;
 	struct booking_query query;
 
-	if (!booking_query_parse(request, &api->key, &query, response))
+	if (!booking_query_parse(request, &api->key, &query, response) ||
+	    !read_api_is_within_limit(api, request, response))
 		return;
+	if (!caller_sees_user(&request->caller, query.user_id, strlen(query.user_id))) {
+		http_problem(response, 404, "not-found", NO_LIST);
+		return;
+	}
 
 	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
 	_cleanup_(strbuf_done) struct strbuf link;

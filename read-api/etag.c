@@ -7,11 +7,16 @@
 #include <string.h>
 
 #define TAG_BYTES          8
+#define NUMBER_LEN_MAX     20
 #define TAG_TEXT_BYTES_MAX (2 * TAG_BYTES + 1)
 
 static_assert(ETAG_MARK_BYTES >= crypto_generichash_BYTES_MIN &&
 		      ETAG_MARK_BYTES >= crypto_generichash_KEYBYTES_MIN,
 	      "a mark is a hash, and may be a key");
+static_assert(ETAG_VARIANT_BYTES_MAX == TAG_TEXT_BYTES_MAX, "a user's variant is a tag");
+static_assert(ETAG_BYTES_MAX >=
+		      2 * (NUMBER_LEN_MAX + 1) + 3 * TAG_TEXT_BYTES_MAX + sizeof("\"\""),
+	      "there is room for two variants");
 
 /*
  * In one call each: gcc's AddressSanitizer does not keep the 64-byte alignment that the library
@@ -69,4 +74,23 @@ struct etag etag_of_versions(int64_t event_version, int64_t version, const struc
 		       event_version, version, text);
 
 	return etag;
+}
+
+struct etag etag_variant(const char *etag, const char *variant)
+{
+	struct etag ret;
+	const int len = snprintf(ret.text, sizeof(ret.text), "%.*s-%s\"", (int)strlen(etag) - 1,
+				 etag, variant);
+
+	assert(len > 0 && (size_t)len < sizeof(ret.text));
+	(void)len; /* Only the assertion reads it. */
+	return ret;
+}
+
+void etag_user_variant(const char *user_id, char buf[static ETAG_VARIANT_BYTES_MAX])
+{
+	struct etag_mark mark;
+
+	hash(user_id, strlen(user_id), NULL, &mark);
+	tag_text(&mark, buf);
 }

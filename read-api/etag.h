@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ETAG_BYTES_MAX 64 /* two numbers, 16 digits, separators, quotes and the NUL */
+/* Two numbers, 16 digits and the NUL, with separators and quotes, and two variants' names. */
+#define ETAG_BYTES_MAX         96
+#define ETAG_VARIANT_BYTES_MAX 17
 
 struct etag {
 	char text[ETAG_BYTES_MAX];
@@ -34,3 +36,8 @@ void etag_mark_init(struct etag_mark *mark, const char *ledger_id);
 void etag_mark_add(struct etag_mark *mark, int64_t block, int64_t version);
 /* "<event_version>-<version>-<16 hexadecimal digits>" */
 struct etag etag_of_versions(int64_t event_version, int64_t version, const struct etag_mark *mark);
+
+/* "x" becomes "x-<variant>": of other bytes with the same content. At most two, one by one. */
+struct etag etag_variant(const char *etag, const char *variant);
+/* The variant for one user: digits made of their id. */
+void etag_user_variant(const char *user_id, char buf[static ETAG_VARIANT_BYTES_MAX]);

@@ -1,8 +1,11 @@
 /*
  * event_answers - the answers about events that are kept: seat maps, and pages of the list.
  *
- * Shape    a map's version is that of its ETag (seat_map_json.h); a page's ETag is made of its
- *          bytes.
+ * Who sees all users gets one map, who sees none another, each made only when it is asked for. A
+ * user who has seats in the first gets it without the other users' ids, made for this request and
+ * not kept; else they get the second.
+ * Shape    a map's version is that of its ETag (seat_map_json.h), which also says which of these it
+ *          is; a page's ETag is made of its bytes.
  * Threads  any.
  * Errors   those of seat_map.h and events.h.
  */

@@ -29,8 +29,9 @@
 #define WAIT_REQUEST_TIMEOUT_MS    1000
 #define WAIT_KEEP_ALIVE_TIMEOUT_MS 200
 /* A heap of its own for each few of hundreds of threads would keep 2 MB more, and gain nothing. */
-#define HEAPS_MAX     2
-#define SPARE_CLIENTS 4 /* besides one per thread: watch, follow, waiters, one more */
+#define HEAPS_MAX       2
+#define SPARE_CLIENTS   4 /* besides one per thread: watch, follow, waiters, one more */
+#define SECONDS_PER_MIN 60
 
 DEFINE_CLEANUP(struct metrics *, metrics_free)
 DEFINE_CLEANUP(struct mongo *, mongo_close)
@@ -38,6 +39,7 @@ DEFINE_CLEANUP(struct read_api *, event_answers_close)
 DEFINE_CLEANUP(struct watch *, watch_close)
 DEFINE_CLEANUP(struct follow *, follow_close)
 DEFINE_CLEANUP(struct waiters *, waiters_close)
+DEFINE_CLEANUP(struct rate_limit *, rate_limit_free)
 DEFINE_CLEANUP(struct ops *, ops_close)
 
 static int fail(const char *event, const struct err *err)
@@ -61,6 +63,20 @@ static err_code open_mongo(const struct read_api_config *config, struct mongo **
 	};
 
 	return mongo_open(&mongo, ret, err);
+}
+
+static struct rate_limit *open_limit(const struct read_api_config *config, struct metrics *metrics)
+{
+	const struct redis_config redis = {
+		.host = config->redis_host,
+		.port = config->redis_port,
+		.user = config->redis_user,
+		.password = config->redis_password,
+		.timeout_ms = config->redis_timeout_ms,
+		.retry_ms = config->redis_retry_ms,
+	};
+
+	return rate_limit_new(&redis, metrics);
 }
 
 static err_code open_server(const struct read_api_config *config, struct read_api *api,
@@ -200,6 +216,13 @@ static int serve(const struct read_api_config *config)
 	_cleanup_(metrics_freep) struct metrics *metrics = metrics_new();
 
 	read_api_add_metrics(&api, metrics);
+
+	_cleanup_(rate_limit_freep) struct rate_limit *limit = open_limit(config, metrics);
+
+	api.limit = limit;
+	api.lists = (struct rate_policy){ .name = "lists",
+					  .quota = config->rate_lists_per_min,
+					  .window_s = SECONDS_PER_MIN };
 
 	_cleanup_(mongo_closep) struct mongo *mongo = NULL;
 

@@ -1,5 +1,6 @@
 #include "read_api.h"
 
+#include "caller.h"
 #include "etag.h"
 #include "log.h"
 
@@ -76,10 +77,24 @@ bool read_api_take_client(struct read_api *api, struct http_response *response,
 	return true;
 }
 
+bool read_api_is_within_limit(struct read_api *api, const struct http_request *request,
+			      struct http_response *response)
+{
+	const struct http_caller *const caller = &request->caller;
+
+	return !api->limit || caller->role != HTTP_ROLE_USER ||
+	       rate_limit_pass(api->limit, &api->lists, caller->user_id, response);
+}
+
 void read_api_answer_tagged(const struct http_request *request, struct http_response *response,
 			    const char *etag)
 {
-	http_response_header(response, "Cache-Control", "no-cache");
+	if (caller_is_known(&request->caller)) {
+		http_response_header(response, "Cache-Control", "private, no-cache");
+		http_response_header(response, "Vary", "Authorization");
+	} else {
+		http_response_header(response, "Cache-Control", "no-cache");
+	}
 	(void)http_not_modified(request, response, etag); /* It has made the answer a 304 itself. */
 }
 

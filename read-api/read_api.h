@@ -13,6 +13,7 @@
 #include "http.h"
 #include "metrics.h"
 #include "mongo.h"
+#include "rate_limit.h"
 #include "waiters.h"
 #include "watch.h"
 
@@ -36,6 +37,8 @@ struct read_api {
 	struct answer_cache *answers[ANSWER_KIND_COUNT];
 	struct follow *follow; /* NULL: no change is told */
 	struct booking_id_key key;
+	struct rate_limit *limit; /* NULL: there is none */
+	struct rate_policy lists; /* how often a user may ask for a list */
 	struct metric *mongo_errors;
 	struct metric *read_seconds[READ_KIND_COUNT];
 };
@@ -59,7 +62,14 @@ bool read_api_take_client(struct read_api *api, struct http_response *response,
 void read_api_answer_failure(struct read_api *api, struct http_response *response,
 			     const char *not_found, const struct err *err);
 
-/* What a client may keep, and asks about each time; 304 when it has it already. */
+/* False: the response is a 429. Of lists; an administrator may ask as often as they like. */
+bool read_api_is_within_limit(struct read_api *api, const struct http_request *request,
+			      struct http_response *response);
+
+/*
+ * What a client may keep, and asks about each time; 304 when it has it already. Whoever sent a
+ * token is told that it is theirs alone.
+ */
 void read_api_answer_tagged(const struct http_request *request, struct http_response *response,
 			    const char *etag);
 

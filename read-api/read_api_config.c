@@ -1,5 +1,7 @@
 #include "read_api_config.h"
 
+#include "rate_limit.h"
+
 #define PORT_MAX       65535
 #define KEY_HEX_DIGITS 64
 
@@ -43,6 +45,26 @@ static const struct config_key KEYS[] = {
 	  NULL, KEY_HEX_DIGITS, KEY_HEX_DIGITS,
 	  "64 hexadecimal digits, as write-api has: tells issued booking ids from made-up ones" },
 	CONFIG_KEYS_AUTH(struct read_api_config, auth),
+	{ "RATE_LISTS_PER_MIN", CONFIG_INT, CONFIG_PLAIN,
+	  offsetof(struct read_api_config, rate_lists_per_min),
+	  "0", 0, RATE_QUOTA_MAX,
+	  "lists that a user may ask for per minute, as many at once; 0: any number" },
+	{ "REDIS_HOST", CONFIG_TEXT, CONFIG_PLAIN, offsetof(struct read_api_config, redis_host),
+	  "127.0.0.1", 1, 253,
+	  "Redis that counts for RATE_LISTS_PER_MIN; without it each process counts for itself" },
+	{ "REDIS_PORT", CONFIG_INT, CONFIG_PLAIN, offsetof(struct read_api_config, redis_port),
+	  "6379", 1, PORT_MAX, "its port" },
+	{ "REDIS_USER", CONFIG_TEXT, CONFIG_PLAIN, offsetof(struct read_api_config, redis_user),
+	  "", 0, 128, "its user; empty for none" },
+	{ "REDIS_PASSWORD", CONFIG_TEXT, CONFIG_SECRET,
+	  offsetof(struct read_api_config, redis_password), "", 0, 256,
+	  "its password; empty for none" },
+	{ "REDIS_TIMEOUT_MS", CONFIG_INT, CONFIG_PLAIN,
+	  offsetof(struct read_api_config, redis_timeout_ms),
+	  "50", 1, 10000, "longest wait, in ms, for each of its answers" },
+	{ "REDIS_RETRY_MS", CONFIG_INT, CONFIG_PLAIN,
+	  offsetof(struct read_api_config, redis_retry_ms),
+	  "1000", 0, 60000, "pause, in ms, after it failed" },
 };
 /* clang-format on */
 

@@ -21,6 +21,13 @@ struct read_api_config {
 	int64_t answer_pause_ms_max;
 	char booking_id_key[CONFIG_TEXT_BYTES_MAX];
 	struct auth_config auth;
+	int64_t rate_lists_per_min;
+	char redis_host[CONFIG_TEXT_BYTES_MAX];
+	int64_t redis_port;
+	char redis_user[CONFIG_TEXT_BYTES_MAX];
+	char redis_password[CONFIG_TEXT_BYTES_MAX];
+	int64_t redis_timeout_ms;
+	int64_t redis_retry_ms;
 };
 
 extern const struct config_program READ_API_PROGRAM;

@@ -27,6 +27,7 @@ static void get_events(void *ctx, const struct http_request *request,
 	struct err err = { 0 };
 
 	if (!event_query_parse(request, &api->key, &query, response) ||
+	    !read_api_is_within_limit(api, request, response) ||
 	    !read_api_can_answer(api, response))
 		return;
 

@@ -28,7 +28,7 @@ mongoc_cursor_t *seat_map_find_blocks(mongoc_collection_t *blocks, const char *e
 	return mongoc_collection_find_with_opts(blocks, filter, options, NULL);
 }
 
-err_code seat_map_version(const struct mongo_client *client, const char *ledger_id,
+err_code seat_map_version(const struct mongo_client *client, const struct seat_map_kind *kind,
 			  const char *event_id, struct seat_map_version *ret, struct err *err)
 {
 	_cleanup_(bson_destroyp) bson_t *event_fields =
@@ -48,7 +48,7 @@ err_code seat_map_version(const struct mongo_client *client, const char *ledger_
 	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
 		seat_map_find_blocks(blocks, event_id, fields);
 
-	seat_map_sum_begin(&sum, event, ledger_id);
+	seat_map_sum_begin(&sum, event, kind);
 	while (mongoc_cursor_next(cursor, &block))
 		seat_map_sum_add(&sum, block);
 	code = find_error(cursor, "read a seat map's versions", err);
@@ -87,7 +87,7 @@ static err_code end_map(struct seat_map_writer *writer, struct seat_map_parts *p
 	return ERR_OK;
 }
 
-err_code seat_map_render(const struct mongo_client *client, const char *ledger_id,
+err_code seat_map_render(const struct mongo_client *client, const struct seat_map_kind *kind,
 			 const char *event_id, struct strbuf *out, struct seat_map_version *ret,
 			 struct seat_map_parts **ret_parts, struct err *err)
 {
@@ -108,7 +108,7 @@ err_code seat_map_render(const struct mongo_client *client, const char *ledger_i
 	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor =
 		seat_map_find_blocks(blocks, event_id, fields);
 
-	seat_map_write_begin(&writer, event, ledger_id, out);
+	seat_map_write_begin(&writer, event, kind, out);
 	while (code == ERR_OK && mongoc_cursor_next(cursor, &block)) {
 		code = seat_map_write_block(&writer, block, err);
 		parts->blocks[parts->count++] = writer.part;
@@ -163,12 +163,12 @@ static bool changes_fit(const struct seat_map_before *before)
 	return !left.all && !changes_has_blocks(&left);
 }
 
-static err_code begin_again(const struct mongo_client *client, const char *ledger_id,
+static err_code begin_again(const struct mongo_client *client, const struct seat_map_kind *kind,
 			    const char *event_id, const struct seat_map_before *before,
 			    struct seat_map_writer *writer, struct strbuf *out, struct err *err)
 {
 	if (!before->changes->event) {
-		seat_map_copy_begin(writer, &before->parts->head, before->bytes, ledger_id, out);
+		seat_map_copy_begin(writer, &before->parts->head, before->bytes, kind, out);
 		return ERR_OK;
 	}
 
@@ -176,7 +176,7 @@ static err_code begin_again(const struct mongo_client *client, const char *ledge
 	const err_code code = find_one(client, "events", event_id, NULL, &event, err);
 
 	if (code == ERR_OK)
-		seat_map_write_begin(writer, event, ledger_id, out);
+		seat_map_write_begin(writer, event, kind, out);
 	return code;
 }
 
@@ -201,10 +201,11 @@ static err_code write_changed(struct seat_map_writer *writer, mongoc_cursor_t *c
 	return code;
 }
 
-err_code seat_map_render_changes(const struct mongo_client *client, const char *ledger_id,
-				 const char *event_id, const struct seat_map_before *before,
-				 struct strbuf *out, struct seat_map_version *ret,
-				 struct seat_map_parts **ret_parts, struct err *err)
+err_code seat_map_render_changes(const struct mongo_client *client,
+				 const struct seat_map_kind *kind, const char *event_id,
+				 const struct seat_map_before *before, struct strbuf *out,
+				 struct seat_map_version *ret, struct seat_map_parts **ret_parts,
+				 struct err *err)
 {
 	if (!changes_fit(before))
 		return err_set(err, ERR_CONFLICT, "not only blocks changed that there were");
@@ -214,7 +215,7 @@ err_code seat_map_render_changes(const struct mongo_client *client, const char *
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *blocks =
 		mongo_collection(client, "seat_maps");
 	_cleanup_(mongoc_cursor_destroyp) mongoc_cursor_t *cursor = NULL;
-	err_code code = begin_again(client, ledger_id, event_id, before, &writer, out, err);
+	err_code code = begin_again(client, kind, event_id, before, &writer, out, err);
 
 	if (code == ERR_OK && changes_has_blocks(before->changes))
 		cursor = find_changed(blocks, event_id, before);

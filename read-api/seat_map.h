@@ -23,8 +23,8 @@
 mongoc_cursor_t *seat_map_find_blocks(mongoc_collection_t *blocks, const char *event_id,
 				      const bson_t *fields);
 
-/* event_id is an id by its grammar. ledger_id: see etag.h. */
-err_code seat_map_version(const struct mongo_client *client, const char *ledger_id,
+/* event_id is an id by its grammar. */
+err_code seat_map_version(const struct mongo_client *client, const struct seat_map_kind *kind,
 			  const char *event_id, struct seat_map_version *ret,
 			  struct err *err) _must_check_;
 
@@ -41,11 +41,11 @@ size_t seat_map_parts_bytes(const struct seat_map_parts *parts);
  * The map into out, which is empty. *ret and *ret_parts, which the caller frees, belong to exactly
  * these bytes: all come from one read.
  */
-err_code seat_map_render(const struct mongo_client *client, const char *ledger_id,
+err_code seat_map_render(const struct mongo_client *client, const struct seat_map_kind *kind,
 			 const char *event_id, struct strbuf *out, struct seat_map_version *ret,
 			 struct seat_map_parts **ret_parts, struct err *err) _must_check_;
 
-/* An earlier rendering of it, and what may have changed since. */
+/* An earlier rendering of that kind, and what may have changed since. */
 struct seat_map_before {
 	const char *bytes;
 	const struct seat_map_parts *parts;
@@ -56,7 +56,8 @@ struct seat_map_before {
  * As seat_map_render. ERR_CONFLICT: the changes do not fit the earlier rendering; the map has to be
  * rendered in all.
  */
-err_code seat_map_render_changes(const struct mongo_client *client, const char *ledger_id,
-				 const char *event_id, const struct seat_map_before *before,
-				 struct strbuf *out, struct seat_map_version *ret,
-				 struct seat_map_parts **ret_parts, struct err *err) _must_check_;
+err_code seat_map_render_changes(const struct mongo_client *client,
+				 const struct seat_map_kind *kind, const char *event_id,
+				 const struct seat_map_before *before, struct strbuf *out,
+				 struct seat_map_version *ret, struct seat_map_parts **ret_parts,
+				 struct err *err) _must_check_;

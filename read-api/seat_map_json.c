@@ -25,10 +25,12 @@ struct seat {
 };
 
 static void begin_sum(struct seat_map_sum *sum, int64_t event_version, int64_t blocks_want,
-		      const char *ledger_id)
+		      const struct seat_map_kind *kind)
 {
-	*sum = (struct seat_map_sum){ .event_version = event_version, .blocks_want = blocks_want };
-	etag_mark_init(&sum->mark, ledger_id);
+	*sum = (struct seat_map_sum){ .hides_users = kind->hides_users,
+				      .event_version = event_version,
+				      .blocks_want = blocks_want };
+	etag_mark_init(&sum->mark, kind->ledger_id);
 }
 
 static void add_to_sum(struct seat_map_sum *sum, int64_t block, int64_t version)
@@ -39,10 +41,11 @@ static void add_to_sum(struct seat_map_sum *sum, int64_t block, int64_t version)
 	sum->blocks++;
 }
 
-void seat_map_sum_begin(struct seat_map_sum *sum, const bson_t *event, const char *ledger_id)
+void seat_map_sum_begin(struct seat_map_sum *sum, const bson_t *event,
+			const struct seat_map_kind *kind)
 {
 	begin_sum(sum, document_int(event, "event_version"), document_int(event, "blocks"),
-		  ledger_id);
+		  kind);
 }
 
 void seat_map_sum_add(struct seat_map_sum *sum, const bson_t *block)
@@ -62,6 +65,8 @@ err_code seat_map_sum_end(const struct seat_map_sum *sum, struct seat_map_versio
 		.version = sum->version,
 		.etag = etag_of_versions(sum->event_version, sum->version, &sum->mark),
 	};
+	if (sum->hides_users)
+		ret->etag = etag_variant(ret->etag.text, "public");
 	return ERR_OK;
 }
 
@@ -114,7 +119,7 @@ static void add_id(struct strbuf *out, const char *id, uint32_t len)
 	}
 }
 
-static void write_seat(struct strbuf *out, const struct seat *seat, bool first)
+static void write_seat(struct strbuf *out, const struct seat *seat, bool first, bool hides_users)
 {
 	static const char NEXT[] = ",{\"seat_id\":", STATUS[] = ",\"status\":\"",
 			  USER[] = "\",\"user_id\":", NO_USER[] = "\",\"user_id\":null}";
@@ -123,7 +128,7 @@ static void write_seat(struct strbuf *out, const struct seat *seat, bool first)
 	add_id(out, seat->seat_id, seat->seat_id_len);
 	strbuf_add(out, STATUS, sizeof(STATUS) - 1);
 	strbuf_add(out, seat->status, seat->status_len);
-	if (seat->user_id) {
+	if (seat->user_id && !hides_users) {
 		strbuf_add(out, USER, sizeof(USER) - 1);
 		add_id(out, seat->user_id, seat->user_id_len);
 		strbuf_add_char(out, '}');
@@ -133,12 +138,12 @@ static void write_seat(struct strbuf *out, const struct seat *seat, bool first)
 }
 
 void seat_map_write_begin(struct seat_map_writer *writer, const bson_t *event,
-			  const char *ledger_id, struct strbuf *out)
+			  const struct seat_map_kind *kind, struct strbuf *out)
 {
 	static const char *const TEXTS[] = { "name", "kind", "venue", "currency" };
 
 	*writer = (struct seat_map_writer){ .out = out };
-	seat_map_sum_begin(&writer->sum, event, ledger_id);
+	seat_map_sum_begin(&writer->sum, event, kind);
 
 	strbuf_add_char(out, '{');
 	document_write_text(out, "_id", event, "_id");
@@ -159,10 +164,10 @@ void seat_map_write_begin(struct seat_map_writer *writer, const bson_t *event,
 }
 
 void seat_map_copy_begin(struct seat_map_writer *writer, const struct seat_map_head *head,
-			 const char *bytes, const char *ledger_id, struct strbuf *out)
+			 const char *bytes, const struct seat_map_kind *kind, struct strbuf *out)
 {
 	*writer = (struct seat_map_writer){ .out = out, .head = *head };
-	begin_sum(&writer->sum, head->event_version, head->blocks_want, ledger_id);
+	begin_sum(&writer->sum, head->event_version, head->blocks_want, kind);
 	strbuf_add(out, bytes, head->len);
 }
 
@@ -230,7 +235,7 @@ err_code seat_map_write_block(struct seat_map_writer *writer, const bson_t *bloc
 				       number, bson_iter_key(&seats));
 		if (first)
 			separate_part(writer);
-		write_seat(writer->out, &seat, first);
+		write_seat(writer->out, &seat, first, writer->sum.hides_users);
 		writer->part.counts[status]++;
 		first = false;
 	}

@@ -5,7 +5,8 @@
  *   "seats":[{"seat_id","status","user_id"},...],"version","counts":{...}}
  *
  * A walk over the BSON that writes text as it goes; nothing is kept of a document. What a map was
- * written from is kept as parts, so that the next one may copy those that have not changed.
+ * written from is kept as parts, so that the next one of its kind may copy those that have not
+ * changed.
  * Shape    version is the sum of the blocks' versions and counts are those of the seats written, so
  *          they fit the seats shown even when blocks were read at different moments.
  * Owns     nothing; out is the caller's.
@@ -34,8 +35,15 @@ struct seat_map_version {
 	struct etag etag;
 };
 
+/* Beside the documents, what a map's bytes are made by. */
+struct seat_map_kind {
+	const char *ledger_id; /* etag.h */
+	bool hides_users;      /* every user_id is null: what nobody in particular may see */
+};
+
 /* Adds up a version from the documents, without their seats. */
 struct seat_map_sum {
+	bool hides_users;
 	int64_t event_version;
 	int64_t version;
 	int64_t blocks;      /* seen so far              */
@@ -43,7 +51,8 @@ struct seat_map_sum {
 	struct etag_mark mark;
 };
 
-void seat_map_sum_begin(struct seat_map_sum *sum, const bson_t *event, const char *ledger_id);
+void seat_map_sum_begin(struct seat_map_sum *sum, const bson_t *event,
+                        const struct seat_map_kind *kind);
 /* Blocks come in order. */
 void seat_map_sum_add(struct seat_map_sum *sum, const bson_t *block);
 err_code seat_map_sum_end(const struct seat_map_sum *sum, struct seat_map_version *ret,
@@ -76,12 +85,12 @@ struct seat_map_writer {
 
 /* out is empty. */
 void seat_map_write_begin(struct seat_map_writer *writer, const bson_t *event,
-			  const char *ledger_id, struct strbuf *out);
+			  const struct seat_map_kind *kind, struct strbuf *out);
 err_code seat_map_write_block(struct seat_map_writer *writer, const bson_t *block,
 			      struct err *err) _must_check_;
-/* The same from the bytes of a map that has them. */
+/* The same from the bytes of a map of that kind that has them. */
 void seat_map_copy_begin(struct seat_map_writer *writer, const struct seat_map_head *head,
-			 const char *bytes, const char *ledger_id, struct strbuf *out);
+			 const char *bytes, const struct seat_map_kind *kind, struct strbuf *out);
 void seat_map_copy_block(struct seat_map_writer *writer, const struct seat_map_part *part,
 			 const char *bytes);
 err_code seat_map_write_end(struct seat_map_writer *writer, struct seat_map_version *ret,

@@ -3,6 +3,7 @@
 #include "accepted.h"
 #include "booking_outcome.h"
 #include "booking_routes.h"
+#include "caller.h"
 #include "clock.h"
 #include "command_id.h"
 #include "read_api.h"
@@ -35,8 +36,8 @@ static void get_booking(void *ctx, const struct http_request *request,
 
 	if (!booking_routes_id(request, response, &id))
 		return;
-	/* For an id that was never issued there is nothing to wait for. */
-	if (wait_s == 0 || !booking_id_was_issued(&api->key, &id)) {
+	/* For an id that was never issued, or to another, there is nothing to wait for. */
+	if (wait_s == 0 || !booking_routes_may_ask(api, request, &id)) {
 		booking_routes_answer(api, request, &id, 200, response);
 		return;
 	}
@@ -45,7 +46,7 @@ static void get_booking(void *ctx, const struct http_request *request,
 		waiters_wait(api->waiters, &id, NULL, (int64_t)wait_s * MS_PER_S, &booking);
 
 	if (end == WAITERS_OUTCOME)
-		booking_routes_answer_decided(request, booking, response);
+		booking_routes_answer_decided(api, request, &id, booking, response);
 	else
 		booking_routes_answer(api, request, &id, 202, response);
 	say_waited(response, end, wait_s);
@@ -95,17 +96,19 @@ static void get_outcome(void *ctx, const struct http_request *request,
 	if (!booking_routes_id(request, response, &id) ||
 	    !take_command(request, response, &buf, &command_id))
 		return;
-	if (!booking_id_was_issued(&api->key, &id)) {
-		http_problem(response, 404, "not-found",
-			     "No booking with this id was ever asked for.");
+	if (!booking_routes_may_ask(api, request, &id)) {
+		booking_routes_refuse(response);
 		return;
 	}
 
 	const enum waiters_end end =
 		waiters_wait(api->waiters, &id, command_id, (int64_t)wait_s * MS_PER_S, &booking);
 
-	if (end == WAITERS_OUTCOME) {
-		booking_outcome_answer(booking, command_id, clock_wall_ms(), response);
+	if (end == WAITERS_OUTCOME && !booking_routes_may_see(api, request, &id, booking)) {
+		booking_routes_refuse(response);
+	} else if (end == WAITERS_OUTCOME) {
+		booking_outcome_answer(booking, command_id, caller_only_user(&request->caller),
+				       clock_wall_ms(), response);
 	} else {
 		accepted_answer(response, id.text, command_id, NULL);
 		http_response_header(response, "Cache-Control", "no-store");

@@ -8,7 +8,8 @@
  *                                                  made the booking; 202 when it is not known after
  *                                                  N seconds
  *
- * At most ACCEPTED_WAIT_S_MAX seconds. A waiter holds a thread, so these have a port and threads of
+ * Another user's booking is answered as one that was never issued, at once. At most
+ * ACCEPTED_WAIT_S_MAX seconds. A waiter holds a thread, so these have a port and threads of
  * their own: however many wait, the others are read for as before.
  */
 #pragma once

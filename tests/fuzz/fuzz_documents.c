@@ -229,10 +229,11 @@ static void check_etag(const char *text)
 static err_code write_map(const struct documents *documents, struct strbuf *out,
 			  struct seat_map_version *ret, struct err *err)
 {
+	static const struct seat_map_kind kind = { .ledger_id = LEDGER };
 	struct seat_map_writer writer;
 	err_code code = ERR_OK;
 
-	seat_map_write_begin(&writer, documents->items[0], LEDGER, out);
+	seat_map_write_begin(&writer, documents->items[0], &kind, out);
 	for (size_t i = 1; i < documents->count && code == ERR_OK; i++)
 		code = seat_map_write_block(&writer, documents->items[i], err);
 	return code == ERR_OK ? seat_map_write_end(&writer, ret, err) : code;
@@ -306,7 +307,7 @@ static void check_booking(const bson_t *doc)
 
 	strbuf_init(&out, OUT_BYTES_MAX);
 	strbuf_init(&entry, OUT_BYTES_MAX);
-	const struct etag etag = booking_write(doc, NOW_MS, &out);
+	const struct etag etag = booking_write(doc, NULL, NOW_MS, &out);
 	check_etag(etag.text);
 	_cleanup_(json_decrefp) json_t *whole = parse(&out);
 	REQUIRE(count_of(whole, "history") <= BOOKING_HISTORY_MAX);
@@ -315,7 +316,7 @@ static void check_booking(const bson_t *doc)
 	REQUIRE(json_is_string(json_object_get(whole, "server_time")) ==
 		booking_says(doc, "status", "held"));
 	strbuf_reset(&out);
-	const struct etag later = booking_write(doc, NOW_MS + 1, &out);
+	const struct etag later = booking_write(doc, NULL, NOW_MS + 1, &out);
 	REQUIRE(strcmp(etag.text, later.text) == 0);
 
 	/* An entry of a list is the same without two of its members. */
@@ -357,7 +358,7 @@ static void check_outcome(const bson_t *doc)
 			continue;
 		strbuf_init(&response.headers, HTTP_HEADERS_BYTES_MAX);
 		strbuf_init(&response.body, OUT_BYTES_MAX);
-		booking_outcome_answer(doc, commands[i], NOW_MS, &response);
+		booking_outcome_answer(doc, commands[i], NULL, NOW_MS, &response);
 		check_answer(&response);
 		strbuf_done(&response.headers);
 		strbuf_done(&response.body);

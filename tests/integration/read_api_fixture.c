@@ -36,6 +36,29 @@ static struct mongo *open_mongo(const char *uri, const char *database)
 	return mongo;
 }
 
+static http_authenticate *authenticate = http_authenticate_nobody;
+
+static bool authenticate_by_name(void *ctx, const struct http_request *request,
+				 struct http_caller *ret)
+{
+	const char *const header = http_header(request, "Authorization");
+	char name[IDENT_BYTES_MAX];
+
+	(void)ctx;
+	if (!header)
+		return true;
+	if (sscanf(header, "Bearer %64s", name) != 1)
+		return false;
+	ret->role = strcmp(name, "admin") == 0 ? HTTP_ROLE_ADMIN : HTTP_ROLE_USER;
+	memcpy(ret->user_id, name, sizeof(ret->user_id));
+	return true;
+}
+
+void fixture_ask_who(void)
+{
+	authenticate = authenticate_by_name;
+}
+
 static void open_server(struct fixture *fixture, int64_t threads, const struct http_route *routes,
 			size_t count, struct metrics *metrics, struct http_server **ret)
 {
@@ -47,7 +70,7 @@ static void open_server(struct fixture *fixture, int64_t threads, const struct h
 		.request_timeout_ms = 5000,
 		.keep_alive_timeout_ms = 1000,
 		.service = "read-api",
-		.authenticate = http_authenticate_nobody,
+		.authenticate = authenticate,
 	};
 	struct err err = { 0 };
 
@@ -235,11 +258,28 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *out)
 	return size * count;
 }
 
+static struct curl_slist *header_list(const char *lines)
+{
+	struct curl_slist *list = NULL;
+	char line[FIXTURE_HEADER_BYTES_MAX];
+
+	while (lines && *lines) {
+		const size_t len = strcspn(lines, "\n");
+
+		cr_assert_lt(len, sizeof(line));
+		memcpy(line, lines, len);
+		line[len] = '\0';
+		list = curl_slist_append(list, line);
+		lines += len + (lines[len] == '\n');
+	}
+	return list;
+}
+
 void fixture_request_at(int port, const char *method, const char *path, const char *header,
 			struct answer *ret)
 {
 	CURL *curl = curl_easy_init();
-	struct curl_slist *headers = header ? curl_slist_append(NULL, header) : NULL;
+	struct curl_slist *headers = header_list(header);
 	char url[URL_BYTES_MAX];
 
 	cr_assert(curl);

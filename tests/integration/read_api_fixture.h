@@ -47,6 +47,11 @@ struct answer {
 	double seconds;
 };
 
+/*
+ * Before fixture_open: who calls is asked. "Authorization: Bearer admin" is an administrator,
+ * any other name the user of that id, no header nobody. Else everybody sees all.
+ */
+void fixture_ask_who(void);
 /* served_uri: NULL for TEST_MONGO_URI. */
 void fixture_open(struct fixture *fixture, const char *served_uri);
 /* The second server, for those who wait. */
@@ -64,7 +69,7 @@ void fixture_put(struct fixture *fixture, const char *collection, const char *js
 void fixture_put_bson(struct fixture *fixture, const char *collection, const bson_t *doc);
 void fixture_delete(struct fixture *fixture, const char *collection, const char *id);
 
-/* header: one "Name: value" line to send, or NULL. */
+/* header: "Name: value" lines to send, with '\n' between them, or NULL. */
 void fixture_get(const struct fixture *fixture, const char *path, const char *header,
 		 struct answer *ret);
 void fixture_request(const struct fixture *fixture, const char *method, const char *path,

@@ -26,7 +26,7 @@ static json_t *render(const char *text)
 	_cleanup_(strbuf_done) struct strbuf out;
 
 	strbuf_init(&out, OUT_BYTES_MAX);
-	(void)booking_write(doc, NOW_MS, &out);
+	(void)booking_write(doc, NULL, NOW_MS, &out);
 
 	json_t *booking = json_loads(out.data, JSON_REJECT_DUPLICATES, NULL);
 
@@ -78,7 +78,7 @@ Test(booking_json, every_member_is_there_whatever_the_document_lacks)
 		_cleanup_(strbuf_done) struct strbuf out;
 
 		strbuf_init(&out, OUT_BYTES_MAX);
-		(void)booking_write(doc, NOW_MS, &out);
+		(void)booking_write(doc, NULL, NOW_MS, &out);
 		cr_expect_str_eq(out.data, cases[i].expected);
 	}
 }
@@ -92,7 +92,7 @@ Test(booking_json, a_list_entry_is_the_same_without_time_and_history)
 	strbuf_init(&whole, OUT_BYTES_MAX);
 	strbuf_init(&entry, OUT_BYTES_MAX);
 	strbuf_init(&before, OUT_BYTES_MAX);
-	(void)booking_write(doc, NOW_MS, &whole);
+	(void)booking_write(doc, NULL, NOW_MS, &whole);
 	booking_write_entry(doc, &entry);
 
 	const char *time = strstr(whole.data, ",\"server_time\":");
@@ -133,12 +133,12 @@ Test(booking_json, the_tag_depends_on_all_but_the_servers_time)
 	strbuf_init(&out, OUT_BYTES_MAX);
 	strbuf_add_text(&out, "before");
 
-	const struct etag first = booking_write(held, NOW_MS, &out);
+	const struct etag first = booking_write(held, NULL, NOW_MS, &out);
 
 	cr_expect_eq(strncmp(out.data, "before{\"booking_id\"", 18), 0, "%s", out.data);
 	strbuf_reset(&out);
-	cr_expect_str_eq(booking_write(held, NOW_MS + 1, &out).text, first.text);
-	cr_expect_str_neq(booking_write(later, NOW_MS, &out).text, first.text);
+	cr_expect_str_eq(booking_write(held, NULL, NOW_MS + 1, &out).text, first.text);
+	cr_expect_str_neq(booking_write(later, NULL, NOW_MS, &out).text, first.text);
 }
 
 Test(booking_json, prices_stand_with_their_seats)
@@ -245,4 +245,39 @@ Test(booking_json, finds_a_command_by_its_id)
 	cr_expect_not(booking_find_command(booking, "c22", &decision));
 	cr_expect_not(booking_find_command(booking, "", &decision));
 	cr_expect_not(booking_find_command(older, "c2", &decision));
+}
+
+/* Of who acted, an owner is told who they are themselves. */
+Test(booking_json, names_no_other_actor_than_the_one_asked_for)
+{
+	static const char *const expected[][3] = { { "u-ann", "u-admin", NULL },
+						   { "u-ann", NULL, NULL },
+						   { NULL, NULL, NULL } };
+	static const char *const only[] = { NULL, "u-ann", "" };
+	_cleanup_(bson_destroyp) bson_t *doc = doc_of(
+		"{\"_id\":\"b\",\"user_id\":\"u-ann\",\"history\":{\"1\":{\"actor\":\"u-ann\"},"
+		"\"2\":{\"actor\":\"u-admin\",\"reason\":\"x\"},\"3\":{\"actor\":null}}}");
+	struct etag etags[COUNT(only)];
+
+	for (size_t i = 0; i < COUNT(only); i++) {
+		_cleanup_(strbuf_done) struct strbuf out;
+
+		strbuf_init(&out, OUT_BYTES_MAX);
+		etags[i] = booking_write(doc, only[i], NOW_MS, &out);
+
+		json_t *const booking = json_loads(out.data, JSON_REJECT_DUPLICATES, NULL);
+		const json_t *const history = json_object_get(booking, "history");
+
+		cr_assert_eq(json_array_size(history), 3, "%s", out.data);
+		for (size_t k = 0; k < 3; k++) {
+			const char *const actor = text_of(json_array_get(history, k), "actor");
+
+			cr_expect(actor ? expected[i][k] && strcmp(actor, expected[i][k]) == 0
+					: !expected[i][k],
+				  "%zu %zu: %s", i, k, actor);
+		}
+		cr_expect_str_eq(text_of(json_array_get(history, 1), "reason"), "x");
+		json_decref(booking);
+	}
+	cr_expect_str_neq(etags[0].text, etags[1].text);
 }

@@ -28,7 +28,7 @@ static json_t *answer(const char *text, const char *command_id, struct http_resp
 	strbuf_init(&response->headers, HTTP_HEADERS_BYTES_MAX);
 	strbuf_init(&response->body, OUT_BYTES_MAX);
 	cr_assert(booking_outcome_is_known(doc, command_id), "%s", text);
-	booking_outcome_answer(doc, command_id, NOW_MS, response);
+	booking_outcome_answer(doc, command_id, NULL, NOW_MS, response);
 
 	json_t *body = json_loads(response->body.data, JSON_REJECT_DUPLICATES, NULL);
 

@@ -88,3 +88,29 @@ Test(etag, of_bytes_depends_on_the_bytes_and_the_link)
 	cr_expect_str_neq(etag.text, etag_of_bytes("[1]", 3, "</x>").text);
 	cr_expect_str_neq(etag_of_bytes("ab", 2, "").text, etag_of_bytes("b", 1, "a").text);
 }
+
+Test(etag, has_variants_that_are_not_each_other)
+{
+	char ann[ETAG_VARIANT_BYTES_MAX], bob[ETAG_VARIANT_BYTES_MAX];
+
+	etag_user_variant("u-ann", ann);
+	etag_user_variant("u-bob", bob);
+	cr_expect_eq(strlen(ann), 16);
+	cr_expect_str_neq(ann, bob);
+	cr_expect_str_eq(etag_variant("\"1-2-ab\"", "public").text, "\"1-2-ab-public\"");
+	cr_expect_str_eq(etag_variant(etag_variant("\"1\"", "a").text, "gz").text, "\"1-a-gz\"");
+}
+
+Test(etag, has_room_for_the_longest_numbers_and_two_variants)
+{
+	const struct pair pair = { 0, INT64_MIN };
+	char ann[ETAG_VARIANT_BYTES_MAX];
+
+	etag_user_variant("u-ann", ann);
+
+	const struct etag own = etag_variant(make("", INT64_MIN, &pair, 1).text, ann);
+	const struct etag zipped = etag_variant(own.text, "gz");
+
+	cr_expect(strstr(own.text, ann));
+	cr_expect_str_eq(zipped.text + strlen(zipped.text) - 4, "-gz\"");
+}

@@ -7,6 +7,8 @@
 
 #define OUT_BYTES_MAX 65536
 
+static const struct seat_map_kind ALL = { .ledger_id = "ledger" };
+
 static bson_t *json(const char *text)
 {
 	bson_error_t error;
@@ -33,7 +35,7 @@ static err_code render(const char *event, const char *const *blocks, size_t coun
 	err_code code = ERR_OK;
 
 	strbuf_reset(out);
-	seat_map_write_begin(&writer, event_doc, "ledger", out);
+	seat_map_write_begin(&writer, event_doc, &ALL, out);
 	for (size_t i = 0; i < count && code == ERR_OK; i++) {
 		_cleanup_(bson_destroyp) bson_t *block = json(blocks[i]);
 
@@ -97,6 +99,35 @@ Test(seat_map, adds_up_versions_and_counts_over_the_blocks_not_the_event)
 		  "%s", out.data);
 }
 
+Test(seat_map, without_users_is_the_same_with_null_and_has_another_etag)
+{
+	static const struct seat_map_kind PUBLIC = { .ledger_id = "ledger", .hides_users = true };
+	static const char *const block =
+		"{\"block\":0,\"version\":2,\"seats\":["
+		"{\"seat_id\":\"A1\",\"status\":\"booked\",\"user_id\":\"u1\"},"
+		"{\"user_id\":\"u2\",\"seat_id\":\"A2\",\"status\":\"held\"},"
+		"{\"seat_id\":\"A3\",\"status\":\"available\",\"user_id\":null}]}";
+	_cleanup_(strbuf_done) struct strbuf all, hidden;
+	_cleanup_(bson_destroyp) bson_t *event = json(EVENT), *doc = json(block);
+	struct seat_map_version all_version, hidden_version;
+	struct seat_map_writer writer;
+
+	strbuf_init(&all, OUT_BYTES_MAX);
+	strbuf_init(&hidden, OUT_BYTES_MAX);
+	cr_assert_eq(render(EVENT, &block, 1, &all, &all_version, NULL), ERR_OK);
+	seat_map_write_begin(&writer, event, &PUBLIC, &hidden);
+	cr_assert_eq(seat_map_write_block(&writer, doc, NULL), ERR_OK);
+	cr_assert_eq(seat_map_write_end(&writer, &hidden_version, NULL), ERR_OK);
+
+	cr_expect(strstr(all.data, "\"u1\"") && strstr(all.data, "\"u2\""));
+	cr_expect(strstr(hidden.data, "{\"seat_id\":\"A1\",\"status\":\"booked\",\"user_id\":null}"),
+		  "%s", hidden.data);
+	cr_expect_not(strstr(hidden.data, "\"u1\"") || strstr(hidden.data, "\"u2\""));
+	cr_expect(strstr(hidden.data, "\"version\":2,\"counts\":{\"available\":1,\"held\":1,"
+				      "\"booked\":1,\"blocked\":0}}"));
+	cr_expect_str_neq(hidden_version.etag.text, all_version.etag.text);
+}
+
 /* Which of three blocks, and whether the event, are copied from a map of them all. */
 static void expect_copy_like(unsigned copied, const char *const *blocks, const struct strbuf *whole,
 			     const struct seat_map_head *head, const struct seat_map_part *parts)
@@ -108,9 +139,9 @@ static void expect_copy_like(unsigned copied, const char *const *blocks, const s
 
 	strbuf_init(&out, OUT_BYTES_MAX);
 	if (copied & 8)
-		seat_map_copy_begin(&writer, head, whole->data, "ledger", &out);
+		seat_map_copy_begin(&writer, head, whole->data, &ALL, &out);
 	else
-		seat_map_write_begin(&writer, event, "ledger", &out);
+		seat_map_write_begin(&writer, event, &ALL, &out);
 	for (size_t i = 0; i < 3; i++) {
 		_cleanup_(bson_destroyp) bson_t *block = json(blocks[i]);
 
@@ -145,7 +176,7 @@ Test(seat_map, copies_what_did_not_change_to_the_same_bytes)
 		struct seat_map_version version;
 
 		strbuf_init(&whole, OUT_BYTES_MAX);
-		seat_map_write_begin(&writer, event, "ledger", &whole);
+		seat_map_write_begin(&writer, event, &ALL, &whole);
 		for (size_t k = 0; k < 3; k++) {
 			_cleanup_(bson_destroyp) bson_t *block = json(orders[i][k]);
 
@@ -172,7 +203,7 @@ Test(seat_map, versions_alone_make_the_same_etag_as_the_whole_map)
 	strbuf_init(&out, OUT_BYTES_MAX);
 	cr_assert_eq(render(EVENT, blocks, 2, &out, &whole, NULL), ERR_OK);
 
-	seat_map_sum_begin(&sum, event, "ledger");
+	seat_map_sum_begin(&sum, event, &ALL);
 	for (size_t i = 0; i < 2; i++) {
 		_cleanup_(bson_destroyp) bson_t *block = json(blocks[i]);
 
