@@ -8,6 +8,7 @@ The suite is run by itself: it has the ports and the directory that others use.
 
 import pytest
 
+from support import effects
 from support.people import mint, person
 
 SETTINGS = {"AUTH_MODE": "jwt", "RATE_BOOKINGS_PER_MIN": "0", "RATE_LISTS_PER_MIN": "0",
@@ -38,3 +39,10 @@ def bob(whole_stack):
 def token_of(whole_stack):
     """token_of("u-1", "admin", exp=1): any token, right or wrong; see support.people.mint."""
     return lambda *arguments, **changes: mint(whole_stack, *arguments, **changes)
+
+
+@pytest.fixture
+def nothing(whole_stack):
+    """Nothing comes of what the test does."""
+    with effects.none(whole_stack):
+        yield

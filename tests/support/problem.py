@@ -18,3 +18,11 @@ def assert_problem(answer, status, words=()):
     for inside in INSIDE:
         assert inside not in text, f"leaks {inside}: {text}"
     return problem
+
+
+def assert_named(answer, status, field):
+    """The same, and it names this one member, parameter or header."""
+    problem = assert_problem(answer, status)
+    fields = [error["field"] for error in problem["errors"]]
+    assert fields == [field], problem
+    return problem

@@ -1,0 +1,90 @@
+"""A request for each route of the document that has an effect where it is let in."""
+
+import http.client
+import itertools
+from dataclasses import dataclass
+
+from support.people import event_of
+
+# Live messages do not end: only the head of the answer is read.
+ENDLESS = "/api/events/{eventId}/live"
+PASSWORD = "correct horse battery"
+SEATS = 400
+# How each is answered, by whose booking it is or by an admin; the others 200.
+STATUS = {
+    "POST /api/book": 202, "POST /api/bookings": 202, "DELETE /api/bookings/{bookingId}": 202,
+    "PUT /api/bookings/{bookingId}/confirm": 202, "PUT /api/bookings/{bookingId}/extend": 202,
+    "PUT /api/bookings/{bookingId}/cancel": 202, "POST /api/auth/register": 201,
+    "POST /api/events": 201, "POST /api/events/{eventId}/cancel": 202,
+    "PUT /api/events/{eventId}/seats/block": 202, "PUT /api/events/{eventId}/seats/unblock": 202,
+    "POST /api/admin/dead-letters/{partition}/{offset}/replay": 404,
+}
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Head:
+    status: int
+    headers: object
+
+
+class Calls:
+    """owner: a person, whose booking is acted on."""
+
+    def __init__(self, stack, owner):
+        self.stack, self.owner = stack, owner
+        self.event = stack.create_event(SEATS, "routes")
+        self.seats = (f"S{n}" for n in range(1, SEATS))
+        booking_id = owner.held(self.event, [next(self.seats)])["booking_id"]
+        self.email = f"routes-{booking_id}@example.com"
+        answer = stack.web.post("/api/auth/register", {"email": self.email, "password": PASSWORD})
+        assert answer.status == 201, answer
+        self.values = {"eventId": self.event, "bookingId": booking_id, "userId": owner.user_id,
+                       "partition": "0", "offset": "999999999"}
+
+    def booking(self, **seats):
+        return {"userId": self.owner.user_id, "eventId": self.event, **seats}
+
+    def body(self, key):
+        """A new one each time; None: there is none."""
+        make = {
+            "POST /api/book": lambda: self.booking(seatId=next(self.seats)),
+            "POST /api/bookings": lambda: self.booking(seatIds=[next(self.seats)]),
+            "POST /api/events": lambda: event_of(2, "routed"),
+            "PATCH /api/events/{eventId}": lambda: {"venue": f"Hall {next(_numbers)}"},
+            "PUT /api/events/{eventId}/seats/block": lambda: {"seatIds": [f"S{SEATS}"]},
+            "PUT /api/events/{eventId}/seats/unblock": lambda: {"seatIds": [f"S{SEATS}"]},
+            "POST /api/auth/register": lambda: {
+                "email": f"r{next(_numbers)}-{self.email}", "password": PASSWORD},
+            "POST /api/auth/login": lambda: {"email": self.email, "password": PASSWORD},
+        }.get(key)
+        return make() if make else None if key.startswith("GET") else {}
+
+    def path(self, operation):
+        path = operation.path.format(**self.values)
+        if operation.path == "/api/admin/audit":
+            path += f"?eventId={self.event}"
+        elif operation.path in ("/api/bookings", "/api/v1/bookings"):
+            path += f"?userId={self.owner.user_id}"
+        return path
+
+    def send(self, operation, headers):
+        path = self.path(operation) if operation.method == "GET" else (
+            operation.path.format(**self.values))
+        if operation.path == ENDLESS:
+            return self.head(path, headers)
+        return self.stack.web.request(
+            operation.method, path, self.body(operation.same_as or str(operation)),
+            {"Cache-Control": "no-cache", **headers})
+
+    def head(self, path, headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.stack.gateway_port, timeout=20)
+        connection.request("GET", path, headers={"Accept": "text/event-stream", **headers})
+        response = connection.getresponse()
+        connection.close()
+        return Head(response.status, response.headers)
+
+    @staticmethod
+    def status(operation):
+        return STATUS.get(operation.same_as or str(operation), 200)
