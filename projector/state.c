@@ -102,9 +102,16 @@ bson_t *state_guard(int64_t term)
 	return BCON_NEW("_id", BCON_UTF8(STATE_ID), "term", BCON_INT64(term));
 }
 
-static err_code set(mongoc_collection_t *states, int64_t term, const bson_t *fields,
-		    struct err *err)
+/* By durable_collection() or hasty_collection(). */
+typedef mongoc_collection_t *collection_of(const struct mongo_client *client, const char *name);
+
+static err_code set(struct mongo *mongo, collection_of *states_of, int64_t term,
+		    const bson_t *fields, struct err *err)
 {
+	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
+	mongo_client_take(mongo, &client);
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *states =
+		states_of(&client, DOCUMENTS_STATE);
 	_cleanup_(bson_destroyp) bson_t *filter = state_guard(term);
 	_cleanup_(bson_destroyp) bson_t *update = BCON_NEW("$set", BCON_DOCUMENT(fields));
 	bson_t reply;
@@ -125,13 +132,9 @@ static err_code set(mongoc_collection_t *states, int64_t term, const bson_t *fie
 
 err_code state_begin_rebuild(struct mongo *mongo, int64_t term, struct err *err)
 {
-	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
-	mongo_client_take(mongo, &client);
-	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *states =
-		durable_collection(&client, DOCUMENTS_STATE);
 	_cleanup_(bson_destroyp) bson_t *fields = BCON_NEW("rebuilding", BCON_BOOL(true));
 
-	return set(states, term, fields, err);
+	return set(mongo, durable_collection, term, fields, err);
 }
 
 static bson_t *position_fields(const struct log_position *position)
@@ -147,38 +150,26 @@ static bson_t *position_fields(const struct log_position *position)
 err_code state_end_rebuild(struct mongo *mongo, int64_t term, const char *ledger_id,
 			   const struct log_position *position, struct err *err)
 {
-	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
-	mongo_client_take(mongo, &client);
-	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *states =
-		durable_collection(&client, DOCUMENTS_STATE);
 	_cleanup_(bson_destroyp) bson_t *fields = position_fields(position);
 	BSON_APPEND_UTF8(fields, "ledger_id", ledger_id);
 	BSON_APPEND_INT32(fields, "shape", DOCUMENTS_SHAPE);
 	BSON_APPEND_BOOL(fields, "rebuilding", false);
 
-	return set(states, term, fields, err);
+	return set(mongo, durable_collection, term, fields, err);
 }
 
 err_code state_move(struct mongo *mongo, int64_t term, const struct log_position *position,
 		    struct err *err)
 {
-	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
-	mongo_client_take(mongo, &client);
-	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *states =
-		hasty_collection(&client, DOCUMENTS_STATE);
 	_cleanup_(bson_destroyp) bson_t *fields = position_fields(position);
 
-	return set(states, term, fields, err);
+	return set(mongo, hasty_collection, term, fields, err);
 }
 
 err_code state_settle(struct mongo *mongo, int64_t term, const struct log_position *position,
 		      struct err *err)
 {
-	_cleanup_(mongo_client_done) struct mongo_client client = { 0 };
-	mongo_client_take(mongo, &client);
-	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *states =
-		durable_collection(&client, DOCUMENTS_STATE);
 	_cleanup_(bson_destroyp) bson_t *fields = position_fields(position);
 
-	return set(states, term, fields, err);
+	return set(mongo, durable_collection, term, fields, err);
 }
