@@ -81,8 +81,9 @@ static err_code take_mode(struct auth *auth, const struct auth_config *config,
 		return err_set(err, ERR_INVALID, "AUTH_MODE=jwt needs JWT_KEYS or JWT_KEYS_FILE");
 	if (auth->is_open && !auth_is_loopback(http_host) && !config->open_anywhere)
 		return err_set(err, ERR_INVALID,
-			       "AUTH_MODE=open lets everybody do everything, and HTTP_HOST=%.64s is "
-			       "not this machine's own: set OPEN_MODE_ANYWHERE=true if it is meant",
+			       "AUTH_MODE=open lets everybody do everything, and HTTP_HOST=%.40s "
+			       "is not this machine's own: set OPEN_MODE_ANYWHERE=true if it is "
+			       "meant",
 			       http_host);
 	return ERR_OK;
 }

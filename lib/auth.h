@@ -67,11 +67,12 @@ bool auth_is_loopback(const char *host);
 	  CONFIG_TEXT_BYTES_MAX - 1, \
 	  "kid:64 hexadecimal digits, comma-separated; the first signs tokens, all verify them" }, \
 	{ "JWT_KEYS_FILE", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.keys_file), "", 0, \
-	  CONFIG_TEXT_BYTES_MAX - 1, "a file with the same, one key a line, instead of JWT_KEYS" }, \
+	  CONFIG_TEXT_BYTES_MAX - 1, \
+	  "a file with the same, one key a line, instead of JWT_KEYS" }, \
 	{ "JWT_ISSUER", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.issuer), "seatline", 1, \
 	  JWT_NAME_BYTES_MAX - 1, "the iss of tokens" }, \
-	{ "JWT_AUDIENCE", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.audience), "seatline", 1, \
-	  JWT_NAME_BYTES_MAX - 1, "the aud of tokens" }, \
-	{ "JWT_TTL_S", CONFIG_INT, CONFIG_PLAIN, offsetof(type, field.ttl_s), "86400", 1, 31536000, \
-	  "time, in s, for which a token holds" }
+	{ "JWT_AUDIENCE", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.audience), "seatline", \
+	  1, JWT_NAME_BYTES_MAX - 1, "the aud of tokens" }, \
+	{ "JWT_TTL_S", CONFIG_INT, CONFIG_PLAIN, offsetof(type, field.ttl_s), "86400", 1, \
+	  31536000, "time, in s, for which a token holds" }
 /* clang-format on */

@@ -145,9 +145,9 @@ static void turn_away(struct http_exchange *x)
 		metric_add(x->server->metrics.turned_away, 1);
 	http_unavailable(x->response,
 			 http_is_second_attempt(&x->request)
-				 ? "More requests came than can be served at once. Please try again."
-				 : "More requests came than can be served at once. Nothing was done. "
-				   "Please try again.");
+				 ? "More requests came than can be served at once. Try again."
+				 : "More requests came than can be served at once. Nothing was "
+				   "done. Please try again.");
 }
 
 static void serve_aside(struct http_exchange *x, const struct http_route *route)

@@ -36,7 +36,7 @@ static err_code add_key(struct jwt_keys *keys, const char *text, size_t len, str
 	size_t key_bytes = 0;
 
 	if (!ident_is_valid(text, kid_len))
-		return err_set(err, ERR_INVALID, "a key of tokens is not kid:64 hexadecimal digits");
+		return err_set(err, ERR_INVALID, "a key is not kid:64 hexadecimal digits");
 	if (len - kid_len - 1 != KEY_HEX_DIGITS ||
 	    sodium_hex2bin(key.bytes, sizeof(key.bytes), colon + 1, KEY_HEX_DIGITS, NULL,
 			   &key_bytes, NULL) != 0 ||

@@ -4,6 +4,8 @@
 #include "log.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
 
 static void echo(void *ctx, const struct http_request *request, struct http_response *response)
 {
@@ -62,6 +64,26 @@ static void slow(void *ctx, const struct http_request *request, struct http_resp
 	strbuf_add_text(&response->body, "done");
 }
 
+static void tell_caller(void *ctx, const struct http_request *request,
+			struct http_response *response)
+{
+	(void)ctx;
+	strbuf_add_texts(&response->body, request->caller.user_id, " ", request->address, NULL);
+}
+
+/* A word in place of a token. */
+static bool authenticate(void *ctx, const struct http_request *request, struct http_caller *ret)
+{
+	const char *token = http_header(request, "Authorization");
+
+	(void)ctx;
+	if (!token)
+		return true;
+	ret->role = strcmp(token, "admin") == 0 ? HTTP_ROLE_ADMIN : HTTP_ROLE_USER;
+	(void)snprintf(ret->user_id, sizeof(ret->user_id), "%s", token);
+	return strcmp(token, "admin") == 0 || strcmp(token, "ann") == 0;
+}
+
 err_code http_fixture_open_server(struct http_fixture *fixture, int port, struct metrics *metrics,
 				  struct http_server **ret, struct err *err)
 {
@@ -74,6 +96,10 @@ err_code http_fixture_open_server(struct http_fixture *fixture, int port, struct
 		{ "GET", "/large", large, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
 		{ "GET", "/lent", lend, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
 		{ "GET", "/slow", slow, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+		{ "GET", "/aside", slow, HTTP_ASIDE, HTTP_ACCESS_PUBLIC },
+		{ "GET", "/caller", tell_caller, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
+		{ "POST", "/user", take, HTTP_JSON, HTTP_ACCESS_USER },
+		{ "POST", "/admin", take, HTTP_JSON | HTTP_MERGE_PATCH, HTTP_ACCESS_ADMIN },
 	};
 	const struct http_config config = {
 		.host = "127.0.0.1",
@@ -84,6 +110,8 @@ err_code http_fixture_open_server(struct http_fixture *fixture, int port, struct
 		.keep_alive_timeout_ms = HTTP_FIXTURE_KEEP_ALIVE_MS,
 		.slow_ms = fixture->slow_ms,
 		.handlers_min = 1,
+		.asides_max = 1,
+		.authenticate = authenticate,
 		.service = "test",
 	};
 

@@ -113,7 +113,7 @@ Test(http_media_type, takes_json_in_utf_8_only)
 	for (size_t i = 0; i < COUNT(good); i++)
 		cr_expect(http_media_type_is(good[i], "application/json"), "refused '%s'", good[i]);
 	for (size_t i = 0; i < COUNT(bad); i++)
-		cr_expect_not(http_media_type_is(bad[i], "application/json"), "accepted '%s'", bad[i]);
+		cr_expect_not(http_media_type_is(bad[i], "application/json"), "took '%s'", bad[i]);
 	cr_expect_not(http_media_type_is(NULL, "application/json"));
 }
 
