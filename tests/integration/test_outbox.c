@@ -2,9 +2,7 @@
 #include "changes.h"
 #include "clock.h"
 #include "kafka.h"
-#include "kafka_topic.h"
-#include "outbox.h"
-#include "projector_fixture.h"
+#include "outbox_fixture.h"
 #include "tcp_proxy.h"
 #include "told.h"
 
@@ -21,99 +19,42 @@ NEEDS_SERVICE("TEST_PG_DSN")
 NEEDS_SERVICE("TEST_MONGO_URI")
 NEEDS_SERVICE("TEST_KAFKA_BROKERS")
 
-#define PARTITIONS        3
-#define WRITERS           4
-#define TURNS_RACING      200
-#define SETTLE_MS         20000
-#define READ_MS           20000
-#define METRICS_BYTES_MAX (256u << 10)
+#define WRITERS      4
+#define TURNS_RACING 200
+#define READ_MS      20000
 
-static struct projector_fixture fixture;
-static char topic[KAFKA_TOPIC_BYTES_MAX];
-static struct metrics *metrics;
+static struct outbox_fixture fixture;
 static struct err err;
 
 static void setup(void)
 {
-	projector_fixture_open(&fixture);
-	kafka_topic_name("booking_events", topic);
-	metrics = metrics_new();
-	struct projector_config *const config = &fixture.config;
-	(void)snprintf(config->kafka_brokers, sizeof(config->kafka_brokers), "%s",
-		       getenv("TEST_KAFKA_BROKERS"));
-	(void)snprintf(config->events_topic, sizeof(config->events_topic), "%s", topic);
-	config->events_batch_max = 500;
-	config->kafka_message_timeout_ms = 1000;
+	outbox_fixture_open(&fixture);
 }
 
 static void setup_with_topic(void)
 {
 	setup();
-	kafka_topic_create(topic, PARTITIONS);
+	kafka_topic_create(fixture.topic, OUTBOX_PARTITIONS);
 }
 
 static void teardown(void)
 {
-	metrics_free(metrics);
-	projector_fixture_close(&fixture);
+	outbox_fixture_close(&fixture);
 }
 
 static void teardown_with_topic(void)
 {
-	kafka_topic_delete(topic);
+	kafka_topic_delete(fixture.topic);
 	teardown();
 }
 
 TestSuite(outbox, .init = setup_with_topic, .fini = teardown_with_topic);
 TestSuite(outbox_outage, .init = setup, .fini = teardown);
 
-/* ---- The log ---- */
-
-/* Rows of bookings first..last with versions from..to: all of one version, then the next. */
-static void write_rows(struct pg *pg, int first, int last, int from, int to)
-{
-	char sql[1024];
-
-	(void)snprintf(
-		sql, sizeof(sql),
-		"INSERT INTO booking_log (booking_id, booking_version, event_id, user_id, status,"
-		" booking_seats, requested_at, decided_at, seat_ids, seat_positions, seat_statuses,"
-		" seat_versions, mode, command, result)"
-		" SELECT ('00000000-0000-8000-8000-' || lpad(b::text, 12, '0'))::uuid, v, 'e', 'u',"
-		" 'held', '{S1}', now(), now(), '{S1}', '{1}', '{held}', ARRAY[v], 'hold', 'hold',"
-		" 'done' FROM generate_series(%d, %d) AS v, generate_series(%d, %d) AS b"
-		" ORDER BY v, b",
-		from, to, first, last);
-	cr_assert_eq(pg_query(pg, NULL, sql, NULL, 0, NULL, &err), ERR_OK, "%s", err.text);
-}
-
-/* ---- The outbox ---- */
-
-static struct outbox *start(void)
-{
-	struct outbox *outbox = NULL;
-
-	cr_assert_eq(outbox_open(&fixture.config, metrics, &outbox, &err), ERR_OK, "%s", err.text);
-	return outbox;
-}
-
-/* To this topic, in whatever cluster the test's is. */
-static int64_t rows_not_told(void)
-{
-	char sql[512];
-
-	(void)snprintf(sql, sizeof(sql),
-		       "SELECT count(*) FROM booking_log AS l WHERE NOT EXISTS (SELECT"
-		       " FROM outbox_progress AS p WHERE (p.xid, p.seq) >= (l.xid, l.seq)"
-		       " AND p.sink LIKE '%%/%s' AND p.sink NOT LIKE 'another/%%')",
-		       topic);
-	return strtoll(projector_fixture_sql(fixture.pg, sql), NULL, 10);
-}
-
 /* Turns until all rows are told: also those that must wait for a transaction of someone else. */
 static void follow(struct outbox *outbox)
 {
-	const int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
+	const int64_t deadline_ms = clock_monotonic_ms() + OUTBOX_SETTLE_MS;
 
 	do {
 		int64_t wait_ms = 0;
@@ -121,57 +62,47 @@ static void follow(struct outbox *outbox)
 		cr_assert(code == ERR_OK || code == ERR_UNAVAILABLE, "%s", err.text);
 		cr_assert_lt(clock_monotonic_ms(), deadline_ms, "the log is not told: %s",
 			     code == ERR_OK ? "still rows" : err.text);
-	} while (rows_not_told() > 0);
-}
-
-static int64_t metric(const char *line_begin)
-{
-	_cleanup_(strbuf_done) struct strbuf text;
-	strbuf_init(&text, METRICS_BYTES_MAX);
-	metrics_render(metrics, &text);
-	const char *const line = strstr(text.data, line_begin);
-
-	cr_assert(line, "no metric %s", line_begin);
-	return strtoll(line + strlen(line_begin), NULL, 10);
+	} while (outbox_fixture_rows_not_told(&fixture) > 0);
 }
 
 Test(outbox, tells_each_row_once_when_nothing_happens)
 {
-	struct outbox *const outbox = start();
-	write_rows(fixture.pg, 1, 20, 1, 3);
+	struct outbox *const outbox = outbox_fixture_start(&fixture);
+	outbox_fixture_write(fixture.pg, 1, 20, 1, 3);
 	follow(outbox);
 	cr_expect(outbox_is_active(outbox));
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, 60);
 	told_expect_in_order(20, 3);
 	cr_expect_str_eq(told[0].type, "seatline.booking.held");
-	cr_expect_eq(metric("\nseatline_outbox_published_total "), 60);
-	cr_expect_eq(metric("\nseatline_outbox_active "), 1);
+	cr_expect_eq(outbox_fixture_metric(&fixture, "\nseatline_outbox_published_total "), 60);
+	cr_expect_eq(outbox_fixture_metric(&fixture, "\nseatline_outbox_active "), 1);
 	outbox_close(outbox);
 }
 
 Test(outbox, leaves_no_row_of_a_transaction_out_that_commits_late)
 {
-	struct outbox *const outbox = start();
-	struct pg *const early = projector_fixture_pg(&fixture);
-	struct pg *const late = projector_fixture_pg(&fixture);
+	struct outbox *const outbox = outbox_fixture_start(&fixture);
+	struct pg *const early = projector_fixture_pg(&fixture.projector);
+	struct pg *const late = projector_fixture_pg(&fixture.projector);
 	int64_t wait_ms = 0;
 	bool is_unknown = false;
 
 	follow(outbox);
 	cr_assert_eq(pg_begin(late, &err), ERR_OK);
-	write_rows(late, 1, 5, 1, 1); /* has the smaller transaction id and sequence numbers */
+	/* It has the smaller transaction id and sequence numbers. */
+	outbox_fixture_write(late, 1, 5, 1, 1);
 	cr_assert_eq(pg_begin(early, &err), ERR_OK);
-	write_rows(early, 6, 10, 1, 1);
+	outbox_fixture_write(early, 6, 10, 1, 1);
 	cr_assert_eq(pg_commit(early, &is_unknown, &err), ERR_OK);
 	for (int i = 0; i < 5; i++)
 		cr_assert_eq(outbox_turn(outbox, &wait_ms, &err), ERR_OK, "%s", err.text);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, 0, "told what an older transaction may still precede");
 
 	cr_assert_eq(pg_commit(late, &is_unknown, &err), ERR_OK);
 	follow(outbox);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, 10);
 	told_expect_in_order(10, 1);
 	pg_free(early);
@@ -195,7 +126,8 @@ static void *write_slowly(void *argument)
 	for (int version = 1; version <= writer->versions; version++) {
 		if (pg_begin(writer->pg, &writer_err) != ERR_OK)
 			return argument;
-		write_rows(writer->pg, writer->booking, writer->booking, version, version);
+		outbox_fixture_write(writer->pg, writer->booking, writer->booking, version,
+				     version);
 		if ((version + writer->booking) % 3 == 0)
 			clock_sleep_ms(1);
 		if (pg_commit(writer->pg, &is_unknown, &writer_err) != ERR_OK)
@@ -207,7 +139,8 @@ static void *write_slowly(void *argument)
 static void begin_writers(struct writer *writers, pthread_t *threads, int versions)
 {
 	for (int i = 0; i < WRITERS; i++) {
-		writers[i] = (struct writer){ projector_fixture_pg(&fixture), i + 1, versions };
+		writers[i] = (struct writer){ projector_fixture_pg(&fixture.projector), i + 1,
+					      versions };
 		cr_assert_eq(pthread_create(&threads[i], NULL, write_slowly, &writers[i]), 0);
 	}
 }
@@ -226,8 +159,8 @@ Test(outbox, tells_every_row_in_order_while_writers_race)
 {
 	struct writer writers[WRITERS];
 	pthread_t threads[WRITERS];
-	fixture.config.events_batch_max = 7;
-	struct outbox *const outbox = start();
+	fixture.config->events_batch_max = 7;
+	struct outbox *const outbox = outbox_fixture_start(&fixture);
 
 	begin_writers(writers, threads, 100);
 	for (int i = 0; i < TURNS_RACING; i++) {
@@ -236,7 +169,7 @@ Test(outbox, tells_every_row_in_order_while_writers_race)
 	}
 	end_writers(writers, threads);
 	follow(outbox);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, WRITERS * 100);
 	told_expect_in_order(WRITERS, 100);
 	outbox_close(outbox);
@@ -244,12 +177,12 @@ Test(outbox, tells_every_row_in_order_while_writers_race)
 
 Test(outbox, keeps_each_bookings_order_within_a_batch)
 {
-	struct outbox *const outbox = start();
+	struct outbox *const outbox = outbox_fixture_start(&fixture);
 
-	write_rows(fixture.pg, 1, 1, 1, 50);  /* one booking, fifty times in a row */
-	write_rows(fixture.pg, 2, 30, 1, 50); /* many, interleaved                 */
+	outbox_fixture_write(fixture.pg, 1, 1, 1, 50);  /* one booking, fifty times in a row */
+	outbox_fixture_write(fixture.pg, 2, 30, 1, 50); /* many, interleaved                 */
 	follow(outbox);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, 30 * 50);
 	told_expect_in_order(30, 50);
 	outbox_close(outbox);
@@ -260,11 +193,11 @@ Test(outbox, keeps_each_bookings_order_within_a_batch)
  * is not there yet. */
 Test(outbox, sends_no_row_before_kafka_has_the_one_before_it)
 {
-	write_rows(fixture.pg, 1, 10, 1, 3);
+	outbox_fixture_write(fixture.pg, 1, 10, 1, 3);
 	const pid_t child = fork();
 	cr_assert_geq(child, 0);
 	if (child == 0) {
-		struct outbox *const outbox = start();
+		struct outbox *const outbox = outbox_fixture_start(&fixture);
 		(void)setenv("FAULT_POINT", "projector_outbox_after_wave", 1);
 		int64_t wait_ms = 0;
 		while (outbox_turn(outbox, &wait_ms, &err) != ERR_INTERNAL)
@@ -275,7 +208,7 @@ Test(outbox, sends_no_row_before_kafka_has_the_one_before_it)
 	int status = 0;
 	cr_assert_eq(waitpid(child, &status, 0), child);
 	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, 10);
 	told_expect_in_order(10, 1);
 }
@@ -284,13 +217,14 @@ Test(outbox, sends_no_row_before_kafka_has_the_one_before_it)
 /* One that leads no longer, and does not know it yet. */
 Test(outbox, never_takes_its_position_back)
 {
-	struct outbox *const outbox = start();
-	write_rows(fixture.pg, 1, 1, 1, 1);
+	struct outbox *const outbox = outbox_fixture_start(&fixture);
+	outbox_fixture_write(fixture.pg, 1, 1, 1, 1);
 	follow(outbox);
-	write_rows(fixture.pg, 1, 1, 2, 2);
+	outbox_fixture_write(fixture.pg, 1, 1, 2, 2);
 	(void)projector_fixture_sql(fixture.pg, "UPDATE outbox_progress SET xid = '1000000000'");
 
-	for (int64_t wait_ms = 0; metric("\nseatline_outbox_published_total ") < 2;)
+	for (int64_t wait_ms = 0;
+	     outbox_fixture_metric(&fixture, "\nseatline_outbox_published_total ") < 2;)
 		cr_assert_eq(outbox_turn(outbox, &wait_ms, &err), ERR_OK, "%s", err.text);
 
 	cr_expect_str_eq(projector_fixture_sql(fixture.pg, "SELECT xid FROM outbox_progress"),
@@ -300,15 +234,15 @@ Test(outbox, never_takes_its_position_back)
 
 Test(outbox, goes_on_after_a_restart_where_it_was)
 {
-	struct outbox *outbox = start();
-	write_rows(fixture.pg, 1, 10, 1, 1);
+	struct outbox *outbox = outbox_fixture_start(&fixture);
+	outbox_fixture_write(fixture.pg, 1, 10, 1, 1);
 	follow(outbox);
 	outbox_close(outbox);
 
-	write_rows(fixture.pg, 1, 10, 2, 2);
-	outbox = start();
+	outbox_fixture_write(fixture.pg, 1, 10, 2, 2);
+	outbox = outbox_fixture_start(&fixture);
 	follow(outbox);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, 20, "%zu messages for 20 rows", told_count);
 	told_expect_in_order(10, 2);
 	outbox_close(outbox);
@@ -317,19 +251,19 @@ Test(outbox, goes_on_after_a_restart_where_it_was)
 /* What a kill between Kafka's acknowledgement and the position in PostgreSQL leaves. */
 Test(outbox, repeats_itself_word_for_word_after_a_crash)
 {
-	struct outbox *outbox = start();
-	write_rows(fixture.pg, 1, 10, 1, 1);
+	struct outbox *outbox = outbox_fixture_start(&fixture);
+	outbox_fixture_write(fixture.pg, 1, 10, 1, 1);
 	follow(outbox);
 	(void)projector_fixture_sql(fixture.pg, "CREATE TABLE before AS TABLE outbox_progress");
-	write_rows(fixture.pg, 1, 10, 2, 3);
+	outbox_fixture_write(fixture.pg, 1, 10, 2, 3);
 	follow(outbox);
 	outbox_close(outbox);
 	(void)projector_fixture_sql(fixture.pg, "UPDATE outbox_progress AS p SET xid = b.xid,"
 						" seq = b.seq FROM before AS b");
 
-	outbox = start();
+	outbox = outbox_fixture_start(&fixture);
 	follow(outbox);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, 50);
 	told_expect_in_order(10, 3);
 	for (size_t i = 0; i < told_count; i++) {
@@ -348,38 +282,21 @@ Test(outbox, repeats_itself_word_for_word_after_a_crash)
 
 Test(outbox, begins_anew_in_another_cluster)
 {
-	struct outbox *const outbox = start();
+	struct outbox *const outbox = outbox_fixture_start(&fixture);
 	char sql[512];
 
-	write_rows(fixture.pg, 1, 3, 1, 1);
+	outbox_fixture_write(fixture.pg, 1, 3, 1, 1);
 	(void)snprintf(sql, sizeof(sql),
 		       "INSERT INTO outbox_progress (sink, xid, seq)"
 		       " SELECT 'another/%s', pg_current_xact_id(), 1000",
-		       topic);
+		       fixture.topic);
 	(void)projector_fixture_sql(fixture.pg, sql);
 	follow(outbox);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, 3);
 	cr_expect_str_eq(projector_fixture_sql(fixture.pg, "SELECT count(*) FROM outbox_progress"),
 			 "2");
 	outbox_close(outbox);
-}
-
-static void *run(void *argument)
-{
-	struct err run_err = { 0 };
-
-	return outbox_run(argument, &run_err) == ERR_OK ? NULL : argument;
-}
-
-static void wait_told(void)
-{
-	const int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
-
-	while (rows_not_told() > 0) {
-		cr_assert_lt(clock_monotonic_ms(), deadline_ms, "the log is not told");
-		clock_sleep_ms(5);
-	}
 }
 
 Test(outbox, has_one_of_two_at_work_and_the_other_take_over)
@@ -388,24 +305,24 @@ Test(outbox, has_one_of_two_at_work_and_the_other_take_over)
 	pthread_t threads[2];
 
 	for (int i = 0; i < 2; i++) {
-		both[i] = start();
-		cr_assert_eq(pthread_create(&threads[i], NULL, run, both[i]), 0);
+		both[i] = outbox_fixture_start(&fixture);
+		cr_assert_eq(pthread_create(&threads[i], NULL, outbox_fixture_run, both[i]), 0);
 	}
-	write_rows(fixture.pg, 1, 10, 1, 5);
-	wait_told();
+	outbox_fixture_write(fixture.pg, 1, 10, 1, 5);
+	outbox_fixture_wait_told(&fixture);
 	cr_assert_eq(outbox_is_active(both[0]) + outbox_is_active(both[1]), 1);
 	const int first = outbox_is_active(both[0]) ? 0 : 1;
 	outbox_stop(both[first]);
 	cr_assert_eq(pthread_join(threads[first], NULL), 0);
 	outbox_close(both[first]);
 
-	write_rows(fixture.pg, 1, 10, 6, 9);
-	wait_told();
+	outbox_fixture_write(fixture.pg, 1, 10, 6, 9);
+	outbox_fixture_wait_told(&fixture);
 	cr_expect(outbox_is_active(both[!first]));
 	outbox_stop(both[!first]);
 	cr_assert_eq(pthread_join(threads[!first], NULL), 0);
 	outbox_close(both[!first]);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, 90, "%zu messages for 90 rows", told_count);
 	told_expect_in_order(10, 9);
 }
@@ -416,11 +333,11 @@ Test(outbox, loses_nothing_when_its_sessions_are_ended_again_and_again)
 	pthread_t threads[WRITERS];
 	struct outbox *both[2];
 	pthread_t runners[2];
-	fixture.config.events_batch_max = 5;
+	fixture.config->events_batch_max = 5;
 
 	for (int i = 0; i < 2; i++) {
-		both[i] = start();
-		cr_assert_eq(pthread_create(&runners[i], NULL, run, both[i]), 0);
+		both[i] = outbox_fixture_start(&fixture);
+		cr_assert_eq(pthread_create(&runners[i], NULL, outbox_fixture_run, both[i]), 0);
 	}
 	begin_writers(writers, threads, 60);
 	for (int i = 0; i < 8; i++) {
@@ -431,7 +348,7 @@ Test(outbox, loses_nothing_when_its_sessions_are_ended_again_and_again)
 				    " AND application_name = 'projector-outbox'");
 	}
 	end_writers(writers, threads);
-	wait_told();
+	outbox_fixture_wait_told(&fixture);
 	for (int i = 0; i < 2; i++) {
 		void *failed = NULL;
 		outbox_stop(both[i]);
@@ -439,7 +356,7 @@ Test(outbox, loses_nothing_when_its_sessions_are_ended_again_and_again)
 		cr_expect_null(failed);
 		outbox_close(both[i]);
 	}
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_geq(told_count, WRITERS * 60);
 	told_expect_in_order(WRITERS, 60);
 }
@@ -456,51 +373,51 @@ static void expect_held_up(struct outbox *outbox)
 
 Test(outbox_outage, waits_for_its_topic)
 {
-	struct outbox *const outbox = start();
-	const int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
+	struct outbox *const outbox = outbox_fixture_start(&fixture);
+	const int64_t deadline_ms = clock_monotonic_ms() + OUTBOX_SETTLE_MS;
 
-	write_rows(fixture.pg, 1, 5, 1, 2);
+	outbox_fixture_write(fixture.pg, 1, 5, 1, 2);
 	do
 		expect_held_up(outbox);
-	while (!strstr(err.text, topic) && clock_monotonic_ms() < deadline_ms);
-	cr_expect(strstr(err.text, topic), "%s", err.text);
-	kafka_topic_create(topic, PARTITIONS);
+	while (!strstr(err.text, fixture.topic) && clock_monotonic_ms() < deadline_ms);
+	cr_expect(strstr(err.text, fixture.topic), "%s", err.text);
+	kafka_topic_create(fixture.topic, OUTBOX_PARTITIONS);
 	follow(outbox);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	cr_expect_eq(told_count, 10);
 	told_expect_in_order(5, 2);
 	outbox_close(outbox);
-	kafka_topic_delete(topic);
+	kafka_topic_delete(fixture.topic);
 }
 
 Test(outbox_outage, waits_for_kafka)
 {
 	const char *const port = strrchr(getenv("TEST_KAFKA_BROKERS"), ':');
 	struct tcp_proxy *const proxy = tcp_proxy_open((uint16_t)strtoul(port + 1, NULL, 10));
-	(void)snprintf(fixture.config.kafka_brokers, sizeof(fixture.config.kafka_brokers),
+	(void)snprintf(fixture.config->kafka_brokers, sizeof(fixture.config->kafka_brokers),
 		       "127.0.0.1:%u", tcp_proxy_port(proxy));
-	kafka_topic_create(topic, PARTITIONS);
+	kafka_topic_create(fixture.topic, OUTBOX_PARTITIONS);
 	tcp_proxy_set(proxy, TCP_PROXY_REFUSE);
-	struct outbox *const outbox = start();
+	struct outbox *const outbox = outbox_fixture_start(&fixture);
 
-	write_rows(fixture.pg, 1, 5, 1, 2);
+	outbox_fixture_write(fixture.pg, 1, 5, 1, 2);
 	expect_held_up(outbox);
 	tcp_proxy_set(proxy, TCP_PROXY_STALL);
 	expect_held_up(outbox);
 	tcp_proxy_set(proxy, TCP_PROXY_RELAY);
 	follow(outbox);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	told_expect_in_order(5, 2);
 	outbox_close(outbox);
 	tcp_proxy_close(proxy);
-	kafka_topic_delete(topic);
+	kafka_topic_delete(fixture.topic);
 }
 
 static void wait_topic_gone(void)
 {
 	rd_kafka_t *const client = kafka_topic_client(RD_KAFKA_PRODUCER);
-	rd_kafka_topic_t *const handle = rd_kafka_topic_new(client, topic, NULL);
-	const int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
+	rd_kafka_topic_t *const handle = rd_kafka_topic_new(client, fixture.topic, NULL);
+	const int64_t deadline_ms = clock_monotonic_ms() + OUTBOX_SETTLE_MS;
 	bool is_gone = false;
 
 	while (!is_gone) {
@@ -517,7 +434,7 @@ static void wait_topic_gone(void)
 
 static void turn_until_held_up(struct outbox *outbox)
 {
-	const int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
+	const int64_t deadline_ms = clock_monotonic_ms() + OUTBOX_SETTLE_MS;
 	int64_t wait_ms = 0;
 
 	while (outbox_turn(outbox, &wait_ms, &err) == ERR_OK)
@@ -527,27 +444,27 @@ static void turn_until_held_up(struct outbox *outbox)
 /* Its topic is deleted under it and made again: what the old one was told is gone with it. */
 Test(outbox_outage, goes_on_with_a_topic_that_was_made_again)
 {
-	struct outbox *const outbox = start();
+	struct outbox *const outbox = outbox_fixture_start(&fixture);
 
-	kafka_topic_create(topic, PARTITIONS);
-	write_rows(fixture.pg, 1, 5, 1, 1);
+	kafka_topic_create(fixture.topic, OUTBOX_PARTITIONS);
+	outbox_fixture_write(fixture.pg, 1, 5, 1, 1);
 	follow(outbox);
-	kafka_topic_delete(topic);
+	kafka_topic_delete(fixture.topic);
 	wait_topic_gone();
-	write_rows(fixture.pg, 1, 5, 2, 2);
+	outbox_fixture_write(fixture.pg, 1, 5, 2, 2);
 	turn_until_held_up(outbox);
-	cr_expect_eq(rows_not_told(), 5);
+	cr_expect_eq(outbox_fixture_rows_not_told(&fixture), 5);
 	clock_sleep_ms(1000); /* Lags are told in whole seconds. */
 	turn_until_held_up(outbox);
-	cr_expect_eq(metric("\nseatline_outbox_lag_rows "), 5);
-	cr_expect_geq(metric("\nseatline_outbox_lag_seconds "), 1);
+	cr_expect_eq(outbox_fixture_metric(&fixture, "\nseatline_outbox_lag_rows "), 5);
+	cr_expect_geq(outbox_fixture_metric(&fixture, "\nseatline_outbox_lag_seconds "), 1);
 
-	kafka_topic_create(topic, PARTITIONS);
+	kafka_topic_create(fixture.topic, OUTBOX_PARTITIONS);
 	follow(outbox);
-	told_read(topic, PARTITIONS);
+	told_read(fixture.topic, OUTBOX_PARTITIONS);
 	for (size_t i = 0; i < told_count; i++)
 		cr_expect_eq(told[i].version, 2);
 	cr_expect_geq(told_count, 5);
 	outbox_close(outbox);
-	kafka_topic_delete(topic);
+	kafka_topic_delete(fixture.topic);
 }
