@@ -53,15 +53,35 @@ bool accept_settle_user(struct write_api *api, const struct http_request *reques
 	return true;
 }
 
+/* Of each user. Administrators work as fast as they can. */
+static bool is_within_rate(const struct acceptance *acceptance)
+{
+	const struct write_api *api = acceptance->api;
+	const struct http_caller *caller = &acceptance->request->caller;
+
+	return caller->role != HTTP_ROLE_USER ||
+	       rate_limit_pass(api->limits, &api->rate_bookings, caller->user_id,
+			       acceptance->response);
+}
+
 static void name_key(struct acceptance *acceptance)
 {
-	const char *actor = acceptance->command.actor;
+	const struct command *command = &acceptance->command;
+	char *name = acceptance->whose_key;
+	const size_t size = sizeof(acceptance->whose_key);
+	const bool is_for_buyers = command_takes_seats(command->type) ||
+				   !command_makes_booking(command->type);
 
-	acceptance->whose_key[0] = '\0';
-	if (acceptance->key)
-		(void)snprintf(acceptance->whose_key, sizeof(acceptance->whose_key), "%s%s%s%s",
-			       actor[0] != '\0' ? "by " : "", actor, actor[0] != '\0' ? " " : "",
+	name[0] = '\0';
+	if (!acceptance->key)
+		return;
+	if (!is_for_buyers)
+		(void)snprintf(name, size, "%s %s", command_type_name(command->type),
 			       acceptance->key);
+	else if (command->actor[0] != '\0')
+		(void)snprintf(name, size, "by %s %s", command->actor, acceptance->key);
+	else
+		(void)snprintf(name, size, "%s", acceptance->key);
 }
 
 bool accept_read(struct acceptance *acceptance, enum booking_form form)
@@ -86,7 +106,8 @@ bool accept_read(struct acceptance *acceptance, enum booking_form form)
 		refuse_invalid(acceptance->api, acceptance->response, &faults);
 		return false;
 	}
-	if (!accept_settle_user(acceptance->api, request, acceptance->response, command))
+	if (!accept_settle_user(acceptance->api, request, acceptance->response, command) ||
+	    !is_within_rate(acceptance))
 		return false;
 	name_key(acceptance);
 	command->requested_at_ms = clock_wall_ms();
@@ -122,6 +143,32 @@ static void answer(const struct acceptance *acceptance)
 	accepted_answer(acceptance->response, command->booking_id.text, command_id,
 			makes ? command->event_id : NULL);
 	answer_wait(acceptance, command_id);
+}
+
+/* One key, or one attempt of the gateway to have a request answered, is one booking. */
+static struct booking_id choose_id(const struct acceptance *acceptance)
+{
+	const struct booking_id_key *key = &acceptance->api->key;
+	const struct command *command = &acceptance->command;
+
+	if (acceptance->key)
+		return booking_id_derive(key, command->user_id, command->event_id,
+					 acceptance->whose_key);
+	if (acceptance->gateway_id)
+		return booking_id_make_retryable(key, command->event_id, command->user_id,
+						 acceptance->gateway_ms, acceptance->gateway_id);
+	return booking_id_make(key, command->event_id, command->user_id, command->requested_at_ms);
+}
+
+void accept_making(struct acceptance *acceptance)
+{
+	struct command *command = &acceptance->command;
+
+	command->booking_id = choose_id(acceptance);
+	if (acceptance->key)
+		command->idempotency_key = command_id_of_key(
+			&acceptance->api->key, command->user_id, acceptance->whose_key);
+	accept_command(acceptance);
 }
 
 void accept_command(struct acceptance *acceptance)

@@ -20,7 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* "by ", an id, a space and a key; no key that is sent has a space. */
+/* "by ", an id, a space and a key; or a command's name, a space, and a key. No key that is sent has
+ * a space. */
 #define ACCEPT_KEY_BYTES_MAX (3 + IDENT_BYTES_MAX + IDEMPOTENCY_KEY_BYTES_MAX)
 
 /* One request for a command. The first three are the handler's to set. */
@@ -31,7 +32,7 @@ struct acceptance {
 	struct command command;
 	const char *key; /* Idempotency-Key; NULL: not sent */
 	/* What stands for the key: another one where an administrator asks for a user, so that
-	 * nobody uses up the user's. "" without a key. */
+	 * nobody uses up the user's, and for an administrator's own commands. "" without a key. */
 	char whose_key[ACCEPT_KEY_BYTES_MAX];
 	/* The gateway's name for the request; NULL: it did not come through the gateway. */
 	const char *gateway_id;
@@ -52,4 +53,7 @@ void accept_read_key(const struct http_request *request, const char **ret,
 bool accept_settle_user(struct write_api *api, const struct http_request *request,
 			struct http_response *response, struct command *command);
 
+/* The rest of a command's way; the handler has named what it acts on. */
 void accept_command(struct acceptance *acceptance);
+/* The same of one that makes a booking, and names that. */
+void accept_making(struct acceptance *acceptance);

@@ -154,17 +154,24 @@ static void end_hash(crypto_generichash_state *hash, char ret[static HASH_TEXT_B
 
 /* A key is its user's: nobody can use up another's by guessing it. For a command on a booking it is
  * that user's with this booking. */
+static void hash_whose_key(const char *user_id, const char *booking_id, const char *key,
+			   char ret[static HASH_TEXT_BYTES])
+{
+	crypto_generichash_state hash;
+
+	begin_hash(&hash);
+	add_text(&hash, user_id);
+	add_text(&hash, booking_id);
+	add_text(&hash, key);
+	end_hash(&hash, ret);
+}
+
 static void hash_key(const struct command *command, const char *key,
 		     char ret[static HASH_TEXT_BYTES])
 {
 	const bool makes = command_makes_booking(command->type);
-	crypto_generichash_state hash;
 
-	begin_hash(&hash);
-	add_text(&hash, command->user_id);
-	add_text(&hash, makes ? "" : command->booking_id.text);
-	add_text(&hash, key);
-	end_hash(&hash, ret);
+	hash_whose_key(command->user_id, makes ? "" : command->booking_id.text, key, ret);
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -231,16 +238,12 @@ static void note_state(struct idempotency *idempotency, bool up, const struct er
 		log_warn("idempotency_store_lost", LOG_STR("error", err->text));
 }
 
-enum idempotency_answer idempotency_remember(struct idempotency *idempotency,
-					     const struct command *command, const char *key)
+/* name is that of the key, in Redis; mine what was asked. */
+static enum idempotency_answer remember(struct idempotency *idempotency, const char *name,
+					const char *mine)
 {
-	char name[sizeof(KEY_PREFIX) + HASH_TEXT_BYTES] = KEY_PREFIX;
-	char mine[HASH_TEXT_BYTES];
 	enum idempotency_answer answer = IDEMPOTENCY_UNKNOWN;
 	struct err err = { .text = "no connection came free in time" };
-
-	hash_key(command, key, name + strlen(KEY_PREFIX));
-	hash_command(command, mine);
 
 	struct redis *redis = take(idempotency);
 	if (redis) {
@@ -250,4 +253,31 @@ enum idempotency_answer idempotency_remember(struct idempotency *idempotency,
 	note_state(idempotency, answer != IDEMPOTENCY_UNKNOWN, &err);
 	metric_add(idempotency->answers[answer], 1);
 	return answer;
+}
+
+enum idempotency_answer idempotency_remember(struct idempotency *idempotency,
+					     const struct command *command, const char *key)
+{
+	char name[sizeof(KEY_PREFIX) + HASH_TEXT_BYTES] = KEY_PREFIX;
+	char mine[HASH_TEXT_BYTES];
+
+	hash_key(command, key, name + strlen(KEY_PREFIX));
+	hash_command(command, mine);
+	return remember(idempotency, name, mine);
+}
+
+enum idempotency_answer idempotency_remember_texts(struct idempotency *idempotency,
+						   const char *user_id, const char *key,
+						   const char *const *texts, size_t count)
+{
+	char name[sizeof(KEY_PREFIX) + HASH_TEXT_BYTES] = KEY_PREFIX;
+	char mine[HASH_TEXT_BYTES];
+	crypto_generichash_state hash;
+
+	hash_whose_key(user_id, "", key, name + strlen(KEY_PREFIX));
+	begin_hash(&hash);
+	for (size_t i = 0; i < count; i++)
+		add_text(&hash, texts[i]);
+	end_hash(&hash, mine);
+	return remember(idempotency, name, mine);
 }

@@ -17,6 +17,7 @@
 #include "redis.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum idempotency_answer {
@@ -37,6 +38,11 @@ void idempotency_free(struct idempotency *idempotency);
 /* Remembers the command behind its key, or compares it with what is remembered. */
 enum idempotency_answer idempotency_remember(struct idempotency *idempotency,
                                              const struct command *command, const char *key);
+
+/* The same of a request that is several commands: whose key it is, and in texts what was asked. */
+enum idempotency_answer idempotency_remember_texts(struct idempotency *idempotency,
+                                                   const char *user_id, const char *key,
+                                                   const char *const *texts, size_t count);
 
 /* What the last question said; true before the first. */
 bool idempotency_is_up(const struct idempotency *idempotency);

@@ -1,5 +1,6 @@
 #include "account_admin.h"
 #include "auth.h"
+#include "dead_letter_reader.h"
 #include "footprint.h"
 #include "http.h"
 #include "idempotency.h"
@@ -36,6 +37,7 @@ static void producer_close(struct kafka_producer *producer)
 
 DEFINE_CLEANUP(struct metrics *, metrics_free)
 DEFINE_CLEANUP(struct kafka_producer *, producer_close)
+DEFINE_CLEANUP(struct dead_letter_reader *, dead_letter_reader_free)
 DEFINE_CLEANUP(struct idempotency *, idempotency_free)
 DEFINE_CLEANUP(struct ops *, ops_close)
 DEFINE_CLEANUP(struct pg_pool *, pg_pool_free)
@@ -94,6 +96,18 @@ static err_code open_producer(const struct write_api_config *config, struct kafk
 		return err_set(err, ERR_INVALID,
 			       "ACK_WAIT_MS must be above KAFKA_MESSAGE_TIMEOUT_MS");
 	return kafka_producer_open(&kafka, ret, err);
+}
+
+static struct dead_letter_reader *open_dead_letters(const struct write_api_config *config)
+{
+	const struct dead_letter_config letters = {
+		.brokers = config->kafka_brokers,
+		.client_id = WRITE_API_PROGRAM.name,
+		.topic = config->kafka_dlq_topic,
+		.security = &config->kafka_security,
+	};
+
+	return dead_letter_reader_new(&letters);
 }
 
 static struct redis_config redis_of(const struct write_api_config *config)
@@ -210,6 +224,10 @@ static int serve(const struct write_api_config *config)
 	api.passwords = passwords;
 
 	_cleanup_(producer_closep) struct kafka_producer *producer = NULL;
+	_cleanup_(dead_letter_reader_freep) struct dead_letter_reader *dead_letters =
+		open_dead_letters(config);
+	api.dead_letters = dead_letters;
+	api.holds_per_user_max = config->holds_per_user_max_default;
 	if (open_producer(config, &producer, &err) != ERR_OK)
 		return fail("kafka_not_opened", &err);
 	api.producer = producer;

@@ -2,7 +2,12 @@
 
 #include "account.h"
 #include "act.h"
+#include "audit.h"
 #include "book.h"
+#include "dead_letters.h"
+#include "event.h"
+#include "export.h"
+#include "seat_block.h"
 
 const struct http_route WRITE_API_ROUTES[] = {
 	{ "POST", "/api/book", book_one_seat, HTTP_JSON, HTTP_ACCESS_USER },
@@ -15,6 +20,17 @@ const struct http_route WRITE_API_ROUTES[] = {
 	  HTTP_ACCESS_PUBLIC },
 	{ "POST", "/api/auth/login", account_login, HTTP_JSON | HTTP_ASIDE, HTTP_ACCESS_PUBLIC },
 	{ "GET", "/api/auth/me", account_me, HTTP_PLAIN, HTTP_ACCESS_USER },
+	{ "POST", "/api/events", event_create, HTTP_JSON | HTTP_ASIDE, HTTP_ACCESS_ADMIN },
+	{ "PATCH", "/api/events/{id}", event_change, HTTP_JSON | HTTP_MERGE_PATCH | HTTP_ASIDE,
+	  HTTP_ACCESS_ADMIN },
+	{ "POST", "/api/events/{id}/cancel", event_cancel, HTTP_JSON_OPTIONAL, HTTP_ACCESS_ADMIN },
+	{ "PUT", "/api/events/{id}/seats/block", seat_block, HTTP_JSON, HTTP_ACCESS_ADMIN },
+	{ "PUT", "/api/events/{id}/seats/unblock", seat_unblock, HTTP_JSON, HTTP_ACCESS_ADMIN },
+	{ "GET", "/api/events/{id}/bookings.csv", export_bookings, HTTP_ASIDE, HTTP_ACCESS_ADMIN },
+	{ "GET", "/api/admin/audit", audit_list, HTTP_ASIDE, HTTP_ACCESS_ADMIN },
+	{ "GET", "/api/admin/dead-letters", dead_letters_list, HTTP_ASIDE, HTTP_ACCESS_ADMIN },
+	{ "POST", "/api/admin/dead-letters/{partition}/{offset}/replay", dead_letters_replay,
+	  HTTP_JSON_OPTIONAL | HTTP_ASIDE, HTTP_ACCESS_ADMIN },
 };
 const size_t WRITE_API_ROUTES_COUNT = sizeof(WRITE_API_ROUTES) / sizeof(WRITE_API_ROUTES[0]);
 

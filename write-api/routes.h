@@ -6,6 +6,7 @@
 #include "auth.h"
 #include "booking_id.h"
 #include "command.h"
+#include "dead_letter_reader.h"
 #include "http.h"
 #include "idempotency.h"
 #include "kafka.h"
@@ -41,6 +42,8 @@ struct write_api {
 	struct rate_limit *limits;
 	struct rate_policy rate_bookings; /* of each user's commands about bookings */
 	struct rate_policy rate_auth;     /* of logins with each e-mail             */
+	struct dead_letter_reader *dead_letters;
+	int64_t holds_per_user_max; /* of new events that do not say; 0: none */
 	struct metric *logins[LOGIN_COUNT];
 	struct metric *accepted[COMMAND_TYPE_COUNT];
 	struct metric *refused[REFUSAL_COUNT];

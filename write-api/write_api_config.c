@@ -29,6 +29,9 @@ static const struct config_key KEYS[] = {
 	CONFIG_KEYS_KAFKA(struct write_api_config, kafka_security),
 	{ "KAFKA_TOPIC", CONFIG_TEXT, CONFIG_PLAIN, FIELD(kafka_topic), "booking_requests", 1, 249,
 	  "topic that commands go to" },
+	{ "KAFKA_DLQ_TOPIC", CONFIG_TEXT, CONFIG_PLAIN, FIELD(kafka_dlq_topic),
+	  "booking_requests.dlq", 1, 249,
+	  "topic of messages that cannot be decoded, for administrators to see" },
 	{ "KAFKA_LINGER_MS", CONFIG_INT, CONFIG_PLAIN, FIELD(kafka_linger_ms), "1", 0, 1000,
 	  "time, in ms, a message waits for others to share its batch" },
 	{ "KAFKA_IN_FLIGHT_MAX", CONFIG_INT, CONFIG_PLAIN, FIELD(kafka_in_flight_max), "2", 1, 1000,
@@ -65,6 +68,10 @@ static const struct config_key KEYS[] = {
 	  "passwords hashed or looked at at once, 64 MiB and some 50 ms of a core each" },
 	{ "RATE_BOOKINGS_PER_MIN", CONFIG_INT, CONFIG_PLAIN, FIELD(rate_bookings_per_min), "0", 0,
 	  RATE_QUOTA_MAX, "commands about bookings that one user may send in a minute; 0: any" },
+	{ "HOLDS_PER_USER_MAX_DEFAULT", CONFIG_INT, CONFIG_PLAIN,
+	  FIELD(holds_per_user_max_default), "20", 0, 100000,
+	  "seats one user may hold at once in a new event that does not say; 0: any; in open mode "
+	  "any" },
 	{ "RATE_AUTH_PER_MIN", CONFIG_INT, CONFIG_PLAIN, FIELD(rate_auth_per_min), "0", 0,
 	  RATE_QUOTA_MAX, "attempts to log in with one e-mail in a minute; 0: any" },
 };

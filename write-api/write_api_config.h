@@ -18,6 +18,8 @@ struct write_api_config {
 	char kafka_brokers[CONFIG_TEXT_BYTES_MAX];
 	struct kafka_security kafka_security;
 	char kafka_topic[CONFIG_TEXT_BYTES_MAX];
+	char kafka_dlq_topic[CONFIG_TEXT_BYTES_MAX];
+	int64_t holds_per_user_max_default;
 	int64_t kafka_linger_ms;
 	int64_t kafka_in_flight_max;
 	int64_t kafka_message_timeout_ms;
