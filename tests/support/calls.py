@@ -2,9 +2,11 @@
 
 import http.client
 import itertools
+import json
 from dataclasses import dataclass
 
 from support.people import event_of
+from support.stack import DLQ
 
 # Live messages do not end: only the head of the answer is read.
 ENDLESS = "/api/events/{eventId}/live"
@@ -17,7 +19,7 @@ STATUS = {
     "PUT /api/bookings/{bookingId}/cancel": 202, "POST /api/auth/register": 201,
     "POST /api/events": 201, "POST /api/events/{eventId}/cancel": 202,
     "PUT /api/events/{eventId}/seats/block": 202, "PUT /api/events/{eventId}/seats/unblock": 202,
-    "POST /api/admin/dead-letters/{partition}/{offset}/replay": 404,
+    "POST /api/admin/dead-letters/{partition}/{offset}/replay": 202,
 }
 
 _numbers = itertools.count(1)
@@ -41,7 +43,17 @@ class Calls:
         answer = stack.web.post("/api/auth/register", {"email": self.email, "password": PASSWORD})
         assert answer.status == 201, answer
         self.values = {"eventId": self.event, "bookingId": booking_id, "userId": owner.user_id,
-                       "partition": "0", "offset": "999999999"}
+                       "partition": "0", "offset": str(self.letter(booking_id))}
+
+    def letter(self, booking_id):
+        """The offset of a dead letter, in partition 0, that can be decoded."""
+        command = {"type": "extend", "bookingId": booking_id, "userId": self.owner.user_id,
+                   "commandId": "7d3e1f20-5a6b-8c7d-8e9f-0a1b2c3d4e5f",
+                   "requestedAt": "2026-03-01T19:30:00.000Z"}
+        offset = self.stack.kafka_ends(DLQ)[0]
+        self.stack.produce([(0, booking_id.encode(), json.dumps(command).encode(),
+                             {"reason": b"planted", "source-topic": b"booking_requests"})], DLQ)
+        return offset
 
     def booking(self, **seats):
         return {"userId": self.owner.user_id, "eventId": self.event, **seats}
