@@ -86,7 +86,7 @@ nginx_configure() {
 	local WRITE_API_OPS_SERVERS READ_API_OPS_SERVERS
 	local DOCS_DIR TLS_LISTEN='' TLS_CERTIFICATE=$NGINX_DIR/tls/certificate.pem
 	local TLS_KEY=$NGINX_DIR/tls/key.pem
-	local "${OUTSIDE[@]}" name
+	local "${OUTSIDE[@]}" name connections
 
 	KEPT_DIR=$(nginx_kept_dir)
 	[[ -O $KEPT_DIR && ! -L $KEPT_DIR ]] || KEPT_DIR=$NGINX_DIR
@@ -112,8 +112,8 @@ nginx_configure() {
 	for name in "${!RATES_JWT[@]}"; do
 		local "$name"="$(rate "$name")"
 	done
-	local ADDRESS_CONNECTIONS_MAX
-	ADDRESS_CONNECTIONS_MAX=$(address_connections)
+	connections=$(address_connections)
+	local ADDRESS_CONNECTIONS_MAX=$connections
 	render_outside
 	render "$ROOT/nginx/nginx.conf.template" NGINX_DIR NGINX_MODULES NGINX_USER \
 		NGINX_PRIORITY ACCESS_LOG ERROR_LOG >"$NGINX_DIR/nginx.conf"

@@ -45,6 +45,12 @@ class Client:
             self._local.connection = connection
         return connection
 
+    def forget(self):
+        """The connection, whose server went."""
+        if connection := getattr(self._local, "connection", None):
+            connection.close()
+            self._local.connection = None
+
     def request(self, method, path, body=None, headers=None):
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
