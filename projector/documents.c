@@ -142,6 +142,14 @@ bson_t *document_booking(const struct booking_values *booking)
 	return doc;
 }
 
+static void append_limit(bson_t *doc, const char *name, int64_t limit)
+{
+	if (limit != NUMBER_NONE)
+		BSON_APPEND_INT32(doc, name, (int32_t)limit);
+	else
+		BSON_APPEND_NULL(doc, name);
+}
+
 bson_t *document_event(const struct event_values *event)
 {
 	bson_t *const doc = bson_new();
@@ -155,10 +163,8 @@ bson_t *document_event(const struct event_values *event)
 	BSON_APPEND_UTF8(doc, "currency", event->currency);
 	BSON_APPEND_INT32(doc, "hold_ttl_ms", (int32_t)event->hold_ttl_ms);
 	BSON_APPEND_INT32(doc, "hold_extensions_max", (int32_t)event->hold_extensions_max);
-	if (event->seats_per_user_max != NUMBER_NONE)
-		BSON_APPEND_INT32(doc, "seats_per_user_max", (int32_t)event->seats_per_user_max);
-	else
-		BSON_APPEND_NULL(doc, "seats_per_user_max");
+	append_limit(doc, "seats_per_user_max", event->seats_per_user_max);
+	append_limit(doc, "holds_per_user_max", event->holds_per_user_max);
 	append_time(doc, "sales_open_at", event->sales_open_at_ms);
 	append_time(doc, "sales_close_at", event->sales_close_at_ms);
 	append_time(doc, "cancelled_at", event->cancelled_at_ms);

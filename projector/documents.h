@@ -12,7 +12,7 @@
 #include "mongo.h"
 
 /* Numbers what is below: a read model of another shape is rebuilt. */
-#define DOCUMENTS_SHAPE 3
+#define DOCUMENTS_SHAPE 4
 
 #define DOCUMENTS_EVENTS    "events"
 #define DOCUMENTS_SEAT_MAPS "seat_maps"
@@ -31,7 +31,8 @@ struct event_values {
 	const char *currency;
 	int64_t hold_ttl_ms;
 	int64_t hold_extensions_max;
-	int64_t seats_per_user_max; /* or NUMBER_NONE, like the three times */
+	int64_t seats_per_user_max; /* or NUMBER_NONE, like the next and the three times */
+	int64_t holds_per_user_max;
 	int64_t sales_open_at_ms;
 	int64_t sales_close_at_ms;
 	int64_t cancelled_at_ms;

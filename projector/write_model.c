@@ -29,6 +29,7 @@ enum event_column {
 	EVENT_FIRST_COUNT,
 	EVENT_TOTAL = EVENT_FIRST_COUNT + SEAT_STATUS_COUNT,
 	EVENT_LAST_POSITION,
+	EVENT_HOLDS_PER_USER,
 };
 enum seat_column {
 	SEAT_POSITION,
@@ -103,6 +104,7 @@ struct event_values write_model_event_at(const PGresult *events, int row)
 		.hold_ttl_ms = pg_int_at(events, row, EVENT_HOLD_TTL_MS),
 		.hold_extensions_max = pg_int_at(events, row, EVENT_HOLD_EXTENSIONS),
 		.seats_per_user_max = pg_int_or(events, row, EVENT_SEATS_PER_USER, NUMBER_NONE),
+		.holds_per_user_max = pg_int_or(events, row, EVENT_HOLDS_PER_USER, NUMBER_NONE),
 		.sales_open_at_ms = pg_int_or(events, row, EVENT_SALES_OPEN_MS, NUMBER_NONE),
 		.sales_close_at_ms = pg_int_or(events, row, EVENT_SALES_CLOSE_MS, NUMBER_NONE),
 		.cancelled_at_ms = pg_int_or(events, row, EVENT_CANCELLED_MS, NUMBER_NONE),

@@ -5,7 +5,8 @@
 void event_rules_write(const bson_t *event, struct strbuf *out)
 {
 	static const char *const NUMBERS[] = { "hold_ttl_ms", "hold_extensions_max",
-					       "seats_per_user_max" };
+					       "seats_per_user_max",
+					       "holds_per_user_max" };
 	static const char *const TIMES[] = { "sales_open_at", "sales_close_at", "cancelled_at" };
 
 	for (size_t i = 0; i < sizeof(NUMBERS) / sizeof(NUMBERS[0]); i++) {

@@ -6,7 +6,7 @@ SELECT e.event_id, e.name, e.kind, floor(extract(epoch FROM e.starts_at) * 1000)
        floor(extract(epoch FROM e.sales_close_at) * 1000)::bigint,
        floor(extract(epoch FROM e.cancelled_at) * 1000)::bigint,
        e.version, s.version, s.available, s.held, s.booked, s.blocked, s.total,
-       s.last_position
+       s.last_position, e.holds_per_user_max
 FROM (SELECT * FROM events
       WHERE ($1::text IS NULL OR event_id = $1)
         AND event_id COLLATE "C" > $2

@@ -93,3 +93,27 @@ BEGIN
     PERFORM story_log(booking(unknown), 'confirm', 'u', 'booking_not_found', 'refused', '{}');
 END
 $$;
+
+-- An administrator's command: seats that become blocked or available, or an event that is cancelled.
+CREATE FUNCTION administer(new_booking integer, by text, of_event text, wanted text[],
+                           could_not text[] DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    changed seats[];
+BEGIN
+    WITH t AS (UPDATE seats
+               SET status = CASE by WHEN 'block' THEN 'blocked' ELSE 'available' END,
+                   version = version + 1
+               WHERE event_id = of_event AND seat_id = ANY (wanted)
+                 AND NOT seat_id = ANY (could_not)
+               RETURNING *)
+    SELECT coalesce(array_agg(t::seats), '{}') INTO changed FROM t;
+    IF by = 'cancel_event' THEN
+        UPDATE events SET cancelled_at = now(), version = version + 1 WHERE event_id = of_event;
+    END IF;
+    INSERT INTO bookings (booking_id, event_id, user_id, mode, seat_ids, seats_lost, status,
+                          requested_at, decided_at)
+    VALUES (booking(new_booking), of_event, 'root', by, wanted, could_not, 'done', now(),
+            clock_timestamp());
+    PERFORM story_log(booking(new_booking), by, 'root', NULL, 'done', changed);
+END
+$$;

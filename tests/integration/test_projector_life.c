@@ -489,16 +489,70 @@ Test(life, shows_what_an_event_allows)
 {
 	expect_one("events",
 		   "{\"hold_ttl_ms\":120000,\"hold_extensions_max\":1,\"seats_per_user_max\":null,"
-		   "\"sales_open_at\":null,\"sales_close_at\":null,\"cancelled_at\":null}");
+		   "\"holds_per_user_max\":null,\"sales_open_at\":null,\"sales_close_at\":null,\"cancelled_at\":null}");
 	tell("UPDATE events SET hold_ttl_ms = 1500, hold_extensions_max = 0,"
-	     " seats_per_user_max = 4, sales_open_at = '2026-01-01T10:00:00.5Z',"
+	     " seats_per_user_max = 4, holds_per_user_max = 2, sales_open_at = '2026-01-01T10:00:00.5Z',"
 	     " sales_close_at = '2026-02-01T10:00:00Z', cancelled_at = '2026-01-02T10:00:00Z',"
 	     " version = version + 1");
 	clock_sleep_ms(fixture.config.events_check_ms + 5);
 	follow();
 	expect_one("events",
 		   "{\"hold_ttl_ms\":1500,\"hold_extensions_max\":0,\"seats_per_user_max\":4,"
-		   "\"sales_open_at\":{\"$date\":\"2026-01-01T10:00:00.500Z\"},"
+		   "\"holds_per_user_max\":2,\"sales_open_at\":{\"$date\":\"2026-01-01T10:00:00.500Z\"},"
 		   "\"sales_close_at\":{\"$date\":\"2026-02-01T10:00:00Z\"},"
 		   "\"cancelled_at\":{\"$date\":\"2026-01-02T10:00:00Z\"},\"event_version\":2}");
+}
+
+Test(life, shows_what_administrators_did)
+{
+	tell("SELECT make(1, 'e', 'u', '{S1}', 'book')");
+	tell("SELECT administer(2, 'block', 'e', '{S1,S2,S3}', '{S1}')");
+	follow();
+	expect_one("bookings", "{\"_id\":\"00000000-0000-8000-8000-000000000002\","
+			       "\"mode\":\"block\",\"status\":\"done\",\"reason\":null,"
+			       "\"seats\":[\"S1\",\"S2\",\"S3\"],\"seats_lost\":[\"S1\"],"
+			       "\"prices\":[],\"total_minor\":null,\"user_id\":\"root\","
+			       "\"history.1.command\":\"block\",\"history.1.result\":\"done\"}");
+	expect_one("seat_maps", "{\"version\":3,\"counts.blocked\":2,\"counts.booked\":1,"
+				"\"seats\":{\"$elemMatch\":{\"seat_id\":\"S2\",\"status\":\"blocked\","
+				"\"user_id\":null,\"booking_id\":null,\"version\":1}}}");
+
+	tell("SELECT administer(3, 'unblock', 'e', '{S2}')");
+	follow();
+	expect_one("seat_maps", "{\"version\":4,\"counts.blocked\":1,\"counts.available\":18}");
+}
+
+/* Without waiting for the next look at the events. */
+Test(life, shows_an_event_cancelled_as_soon_as_what_cancelled_it)
+{
+	fixture.config.events_check_ms = 60000;
+	stop();
+	start();
+	tell("SELECT administer(1, 'cancel_event', 'e', '{}')");
+	projector_fixture_follow(&fixture, projector);
+	expect_one("bookings", "{" BOOKING_1 ",\"mode\":\"cancel_event\",\"status\":\"done\","
+			       "\"seats\":[]}");
+	expect_one("events", "{\"cancelled_at\":{\"$ne\":null},\"event_version\":2}");
+	projector_fixture_expect_equal(&fixture);
+}
+
+Test(life, takes_in_prices_that_changed_and_seats_that_were_added)
+{
+	tell("SELECT make(1, 'e', 'u', '{S1}', 'book')");
+	follow();
+	tell("WITH p AS (UPDATE seats SET price_minor = 777 WHERE seat_id IN ('S1', 'S2')),"
+	     " n AS (INSERT INTO seats (event_id, seat_id, position)"
+	     "       VALUES ('e', 'T1', 20), ('e', 'T2', 1500))"
+	     " UPDATE events SET version = version + 1");
+	clock_sleep_ms(fixture.config.events_check_ms + 5);
+	follow();
+	expect_one("events", "{\"seats_total\":22,\"blocks\":2,\"version\":1,\"event_version\":2}");
+	expect_one("seat_maps", "{\"block\":0,\"seats\":{\"$elemMatch\":{\"seat_id\":\"S2\","
+				"\"price_minor\":777,\"version\":0}}}");
+	expect_one("seat_maps", "{\"block\":1,\"counts.available\":1}");
+	expect_one("bookings", "{" BOOKING_1 ",\"prices\":[4200]}");
+
+	tell("SELECT make(2, 'e', 'u', '{T1,T2}', 'book')");
+	follow();
+	expect_one("events", "{\"counts.booked\":3,\"version\":3}");
 }

@@ -199,6 +199,7 @@ static void add_event(PGresult *rows, int row, int event, struct session *sessio
 		rows_int(rows, row, 14 + k, counts[k]);
 	rows_int(rows, row, 18, WORLD_SEATS);
 	rows_int(rows, row, 19, WORLD_SEATS - 1);
+	rows_int(rows, row, 20, from->holds_per_user_max);
 }
 
 static const char *events(struct session *session, const struct statement *statement,
@@ -208,7 +209,7 @@ static const char *events(struct session *session, const struct statement *state
 	const int after = number_of(statement->params[1]);
 	int row = 0;
 
-	*ret = rows_new(20);
+	*ret = rows_new(21);
 	for (int i = 0; i < WORLD_EVENTS; i++)
 		if ((only == NOBODY || only == i) && i > after)
 			add_event(*ret, row++, i, session);

@@ -175,6 +175,12 @@ Test(cloud_event, names_each_kind_of_decision)
 		{ "cancel", "unchanged", "cancelled", "seatline.booking.refused" },
 		{ "cancel", "refused", "held", "seatline.booking.refused" },
 		{ NULL, "done", "expired", "seatline.booking.expired" },
+		{ NULL, "done", "cancelled", "seatline.booking.cancelled" },
+		{ "block", "done", "done", "seatline.booking.done" },
+		{ "block", "done", "rejected", "seatline.booking.rejected" },
+		{ "unblock", "done", "done", "seatline.booking.done" },
+		{ "cancel_event", "done", "done", "seatline.booking.done" },
+		{ "cancel", "refused", "done", "seatline.booking.refused" },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {

@@ -253,14 +253,15 @@ Test(event_list, writes_an_event_without_its_seats)
 		  "7,"
 		  "\"counts\":{\"available\":1,\"held\":2,\"booked\":3,\"blocked\":4},\"blocks\":1,"
 		  "\"hold_ttl_ms\":120000,\"hold_extensions_max\":0,\"seats_per_user_max\":6,"
-		  "\"sales_open_at\":{\"$date\":\"2027-01-01T08:00:00Z\"},"
+		  "\"holds_per_user_max\":2,\"sales_open_at\":{\"$date\":\"2027-01-01T08:00:00Z\"},"
 		  "\"sales_close_at\":{\"$date\":\"2027-01-02T00:00:00.500Z\"},"
 		  "\"cancelled_at\":{\"$date\":\"2026-12-31T23:59:59.999Z\"}}",
 		  "{\"_id\":\"e1\",\"event_id\":\"e1\",\"date\":\"2027-01-02T03:04:05.678Z\","
 		  "\"name\":\"N\",\"kind\":\"bus\",\"venue\":\"V\",\"version\":7,"
 		  "\"counts\":{\"available\":1,\"held\":2,\"booked\":3,\"blocked\":4},\"hold_ttl_"
 		  "ms\":120000,\"hold_extensions_max\":0,"
-		  "\"seats_per_user_max\":6,\"sales_open_at\":\"2027-01-01T08:00:00.000Z\","
+		  "\"seats_per_user_max\":6,\"holds_per_user_max\":2,"
+		  "\"sales_open_at\":\"2027-01-01T08:00:00.000Z\","
 		  "\"sales_close_at\":\"2027-01-02T00:00:00.500Z\","
 		  "\"cancelled_at\":\"2026-12-31T23:59:59.999Z\"}" },
 		{ "{\"_id\":\"e1\",\"name\":null,\"version\":\"x\",\"counts\":[1],\"seats\":[1]}",
@@ -268,7 +269,8 @@ Test(event_list, writes_an_event_without_its_seats)
 		  "\"venue\":null,\"version\":0,"
 		  "\"counts\":{\"available\":0,\"held\":0,\"booked\":0,\"blocked\":0},\"hold_ttl_"
 		  "ms\":null,\"hold_extensions_max\":null,"
-		  "\"seats_per_user_max\":null,\"sales_open_at\":null,\"sales_close_at\":null,"
+		  "\"seats_per_user_max\":null,\"holds_per_user_max\":null,"
+		  "\"sales_open_at\":null,\"sales_close_at\":null,"
 		  "\"cancelled_at\":null}" },
 		{ "{\"_id\":\"e1\",\"counts\":{\"booked\":\"x\",\"held\":2.0},\"hold_ttl_ms\":"
 		  "\"1\","
@@ -277,7 +279,8 @@ Test(event_list, writes_an_event_without_its_seats)
 		  "\"venue\":null,\"version\":0,"
 		  "\"counts\":{\"available\":0,\"held\":2,\"booked\":0,\"blocked\":0},\"hold_ttl_"
 		  "ms\":null,\"hold_extensions_max\":null,"
-		  "\"seats_per_user_max\":null,\"sales_open_at\":null,\"sales_close_at\":null,"
+		  "\"seats_per_user_max\":null,\"holds_per_user_max\":null,"
+		  "\"sales_open_at\":null,\"sales_close_at\":null,"
 		  "\"cancelled_at\":null}" },
 	};
 
