@@ -21,9 +21,10 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BITS_MIN = 3.0  # of a character, to be taken for random: words have less
 BYTES_MAX = 64 << 20
 KNOWN_BYTES_MIN = 8  # a shorter value is in everything
+DEMO_MARK = "de305ec2"  # what start-services.sh makes begins with it
 PATTERNS = {
     "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
-    "secret of a demo": r"de305ec2[0-9a-f]{8,}",
+    "secret of a demo": DEMO_MARK + "[0-9a-f]{8,}",
     "token": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
     "key of a provider": r"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{22,}"
                          r"|glpat-[\w-]{20}|xox[abprs]-[\w-]{10,}|sk_live_\w{16,}|AIza[\w-]{35}"
@@ -113,7 +114,7 @@ def lies():
     digits = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
     planted = {
         "private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
-        "secret of a demo": "x=de30" + "5ec2" + digits,
+        "secret of a demo": "x=" + DEMO_MARK + digits,
         "token": "ey" + "JhbGciOiJIUzI1NiJ9.ey" + "JzdWIiOiJ1LTEifQ." + digits,
         "key of a provider": "ghp" + "_" + digits + "abcd",
         "hash of a password": "$argon2" + "id$v=19$m=65536,t=2,p=1$" + digits,

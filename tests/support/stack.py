@@ -261,14 +261,22 @@ class Stack:
 
     # --- Kafka ---------------------------------------------------------------------------------
 
+    def kafka_as(self, name, password=None):
+        """What a client of Kafka begins with: its user seatline_<name>, where users are asked for."""
+        client = {"bootstrap.servers": self.kafka_brokers}
+        if self.env.get("SECURE", "0") == "0":
+            return client
+        return {**client, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN",
+                "sasl.username": f"seatline_{name}",
+                "sasl.password": password or self.secrets[f"KAFKA_{name.upper()}_PASSWORD"]}
+
     def ask_kafka(self, question, within, what):
         """The first truthy answer of question(admin). A client is kept as long as it answers: one
         that asks a broker which was frozen, and is not let in again yet, is told that there is no
         broker, drops the one it knew, and may never find it again."""
         def ask():
             admin, self.kafka_client = self.kafka_client or AdminClient({
-                "bootstrap.servers": self.kafka_brokers, "reconnect.backoff.max.ms": 200,
-                "log_level": 0}), None
+                **self.kafka_as("admin"), "reconnect.backoff.max.ms": 200, "log_level": 0}), None
             answer = question(admin)
             self.kafka_client = admin
             return answer
@@ -301,7 +309,7 @@ class Stack:
         """wanted: partition -> (first offset, the one after the last). By a client of its own."""
         left, messages = dict(wanted), []
         consumer = confluent_kafka.Consumer({
-            "bootstrap.servers": self.kafka_brokers, "group.id": "tests",
+            **self.kafka_as("admin"), "group.id": "tests",
             "enable.auto.commit": False, "enable.partition.eof": True,
         })
         try:
@@ -328,7 +336,7 @@ class Stack:
         """messages: (partition, key, value, headers), all acknowledged when this returns."""
         refused = []
         producer = confluent_kafka.Producer({
-            "bootstrap.servers": self.kafka_brokers, "acks": "all", "linger.ms": 5,
+            **self.kafka_as("admin"), "acks": "all", "linger.ms": 5,
             "message.timeout.ms": KAFKA_S * 1000,
         })
         for partition, key, value, headers in messages:
