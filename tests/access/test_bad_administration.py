@@ -207,7 +207,7 @@ def test_what_is_no_event_id_reaches_nothing(admin, nothing, method, path, bad):
 
 # --- keys and questions -----------------------------------------------------------------------
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 129, "a\u00e4", "a\tb"])
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 129, "a\u00e4"])
 @pytest.mark.parametrize("method, path, body", [
     ("POST", "/api/events", event_of(1, "keyed")), ("POST", "/api/events/EVENT/cancel", {}),
     ("PUT", "/api/events/EVENT/seats/block", {"seatIds": ["S1"]})])

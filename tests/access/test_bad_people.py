@@ -353,7 +353,7 @@ def test_what_comes_in_a_head_forges_no_line_of_the_log(whole_stack, alice, valu
     headers = {"X-Request-Id": value, "User-Agent": value, "traceparent": value}
     headers = {name: text.encode("utf-8").decode("latin1") for name, text in headers.items()}
     answer = alice.web.post("/api/book", {}, headers)
-    assert answer.status == 422
+    assert answer.status == (400 if "\u001b" in value else 422)
     assert answer.header("X-Request-Id") != value or value == "a" * 128
     for name, start in starts.items():
         for line in whole_stack.log_lines(name, start):

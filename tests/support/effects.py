@@ -3,16 +3,18 @@
 import contextlib
 
 from support.stack import DLQ, TOPIC
+from support.wait import wait_for
 
 # Rate limits and locks come and go by themselves.
 PASSING = ("seatline:rate:", "seatline:lock:")
+REST_S = 20
 
 COUNTED = """
 SELECT json_build_object(
     'bookings', (SELECT count(*) FROM bookings),
-    'log', (SELECT count(*) FROM booking_log),
+    'log', (SELECT count(*) FROM booking_log WHERE command IS NOT NULL),
     'events', (SELECT json_build_array(count(*), sum(version)) FROM events),
-    'seats', (SELECT json_build_array(count(*), sum(version), sum(price_minor)) FROM seats),
+    'seats', (SELECT json_build_array(count(*), sum(price_minor)) FROM seats),
     'blocked', (SELECT count(*) FROM seats WHERE status = 'blocked'),
     'users', (SELECT json_build_array(count(*), count(*) FILTER (WHERE role = 'admin'),
                                       md5(string_agg(password_hash, '' ORDER BY user_id)))
@@ -20,8 +22,20 @@ SELECT json_build_object(
     'audit', (SELECT count(*) FROM audit_log))"""
 
 
+def wait_rest(stack):
+    """Until the workers are through with all that was asked for before."""
+    ends = {partition: end for partition, end in stack.kafka_ends(TOPIC).items() if end > 0}
+
+    def is_decided():
+        progress = dict(stack.pg_rows(
+            "SELECT partition, next_offset FROM partition_progress WHERE topic = %s", TOPIC))
+        return all(progress.get(partition, 0) >= end for partition, end in ends.items())
+
+    wait_for(is_decided, REST_S, "all that Kafka has is decided")
+
+
 def counted(stack):
-    """Kafka before PostgreSQL: what is on its way between them is in one of them."""
+    """What commands and administrators did; not what becomes of holds by themselves."""
     return {"requests": stack.kafka_ends(TOPIC), "letters": stack.kafka_ends(DLQ),
             **stack.pg_value(COUNTED)}
 
@@ -33,7 +47,8 @@ def keys(stack):
 
 @contextlib.contextmanager
 def none(stack):
-    """Nothing comes of what happens meanwhile, in Kafka, PostgreSQL or Redis. At rest."""
+    """Nothing comes of what happens meanwhile, in Kafka, PostgreSQL or Redis."""
+    wait_rest(stack)
     before, had = counted(stack), keys(stack)
     yield
     assert counted(stack) == before

@@ -53,18 +53,19 @@ def person(stack, role="user", user_id=None):
     return twin
 
 
-def event_of(seats=4, name="e", **changes):
-    """What POST /api/events takes: seats Hall-A-1 to Hall-A-<seats>, and what is changed of it."""
-    body = {"eventId": f"{name}-{os.getpid()}-m{next(_numbers)}", "name": "An evening",
+def event_of(seats=4, prefix="e", **changes):
+    """What POST /api/events takes, its id beginning so: seats Hall-A-1 to Hall-A-<seats>, and
+    what is changed of it."""
+    body = {"eventId": f"{prefix}-{os.getpid()}-m{next(_numbers)}", "name": "An evening",
             "kind": "concert", "date": "2030-01-01T19:30:00Z", "venue": "The hall",
             "sections": [{"name": "Hall", "rows": ["A"], "seatsPerRow": seats,
                           "priceMinor": 2500}], **changes}
     return {member: value for member, value in body.items() if value is not None}
 
 
-def post_event(admin, seats=4, name="e", **changes):
+def post_event(admin, seats=4, prefix="e", **changes):
     """An event made the way an administrator does; answers its id once its map is readable."""
-    body = event_of(seats, name, **changes)
+    body = event_of(seats, prefix, **changes)
     answer = admin.web.post("/api/events", body)
     assert answer.status == 201, answer
     event_id = answer.json()["eventId"]
