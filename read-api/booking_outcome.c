@@ -25,9 +25,11 @@ static const struct refusal REFUSALS[] = {
 	{ "sales_not_open", 409, "The sale for this event has not begun." },
 	{ "sales_closed", 409, "The sale for this event has ended." },
 	{ "seat_limit", 409, "The user would have more seats of this event than allowed." },
+	{ "hold_limit", 409, "The user would hold more seats of this event at once than allowed." },
 	{ "seat_not_found", 409, "The event has no such seat." },
 	{ "seat_blocked", 409, "A seat is not for sale." },
 	{ "seat_taken", 409, "A seat was taken by someone else." },
+	{ "seat_not_blocked", 409, "A seat is not blocked." },
 	{ "idempotency_key_reused", 422, "The idempotency key was used for another request." },
 	{ "booking_not_found", 404, "No booking with this id was ever made." },
 	{ "not_owner", 404, "The user has no booking with this id." },
@@ -36,6 +38,7 @@ static const struct refusal REFUSALS[] = {
 	{ "booking_rejected", 409, "The booking was rejected." },
 	{ "booking_cancelled", 409, "The booking is cancelled." },
 	{ "extension_limit", 409, "The hold cannot be extended any further." },
+	{ "not_a_booking", 409, "This is an administrator's command, and no booking." },
 };
 
 /* By the "reason" of doc. */

@@ -19,7 +19,7 @@ static void list_name(const struct booking_query *query, char buf[static CURSOR_
 static bool is_status(const char *text)
 {
 	static const char *const statuses[] = { "held", "confirmed", "rejected", "cancelled",
-						"expired" };
+						"expired", "done" };
 
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
 		if (strcmp(text, statuses[i]) == 0)
@@ -44,7 +44,8 @@ bool booking_query_parse(const struct http_request *request, const struct bookin
 	if (!params_text(&params, "status", query.status, sizeof(query.status)) ||
 	    !is_status(query.status))
 		params_complain(&params, "status",
-				"must be held, confirmed, rejected, cancelled or expired, once");
+				"must be held, confirmed, rejected, cancelled, expired or done, "
+				"once");
 	params_limit(&params, &query.limit);
 	if (query.user_id[0]) {
 		list_name(&query, list);

@@ -4,7 +4,7 @@
  *
  * Grammar  userId         also user_id; who sent a token may leave it out, and means themselves
  *          eventId        also event_id, showId, show_id
- *          status         held, confirmed, rejected, cancelled or expired
+ *          status         held, confirmed, rejected, cancelled, expired or done
  *          limit, cursor  params.h; the cursor is good for this user's list only
  *          Unknown ones are ignored.
  * Shape    a plain value.

@@ -117,9 +117,11 @@ Test(booking_outcome, a_rejection_says_why_and_which_seats_went)
 		{ "sales_not_open", "/problems/sales-not-open", 409 },
 		{ "sales_closed", "/problems/sales-closed", 409 },
 		{ "seat_limit", "/problems/seat-limit", 409 },
+		{ "hold_limit", "/problems/hold-limit", 409 },
 		{ "seat_not_found", "/problems/seat-not-found", 409 },
 		{ "seat_blocked", "/problems/seat-blocked", 409 },
 		{ "seat_taken", "/problems/seat-taken", 409 },
+		{ "seat_not_blocked", "/problems/seat-not-blocked", 409 },
 		{ "idempotency_key_reused", "/problems/idempotency-key-reused", 422 },
 		{ "booking_not_found", "/problems/booking-not-found", 404 },
 		{ "something_new", "/problems/refused", 409 },
@@ -167,6 +169,7 @@ Test(booking_outcome, a_command_is_answered_by_its_own_decision)
 		{ "refused", "booking_cancelled", 409 },
 		{ "refused", "extension_limit", 409 },
 		{ "refused", "event_cancelled", 409 },
+		{ "refused", "not_a_booking", 409 },
 		{ "refused", "something_new", 409 },
 	};
 
