@@ -143,6 +143,16 @@ def a_seat_went_that_nobody_asked_for(w):
     w.change("second", seats_lost=["S1", "S2"])
 
 
+@lies("P1", "S4 becomes blocked@2")
+def a_change_is_missing_before_a_seat_was_blocked(w):
+    w.change("block", seat_versions=[2])
+
+
+@lies("P4", "did not change")
+def a_seat_is_told_unblocked_and_was_not(w):
+    w.administer("nothing", "unblock", "ring", ["S4"], changed=[])
+
+
 @lies("P4")
 def a_seat_went_though_the_event_is_cancelled(w):
     w.change("cancelled", seats_lost=["S1"])
@@ -206,6 +216,23 @@ def one_is_rejected_though_sales_never_close(w):
 @lies("P5", "sales_not_open")
 def one_is_rejected_though_sales_were_open(w):
     w.change("second", reason="sales_not_open", seats_lost=[])
+
+
+@lies("P5", "hold_limit")
+def one_is_rejected_below_the_limit_of_holds(w):
+    w.change("no more", reason="hold_limit", seats_lost=[])
+
+
+@lies("P5", "after the event was cancelled")
+def one_is_sold_of_a_cancelled_event(w):
+    w.make("sold after all", "book", "vic", "ring", ["S7"])
+    w.end("sold after all")
+
+
+@lies("P8", "of a cancelled event")
+def a_booking_of_a_cancelled_event_lives_on(w):
+    w.rows.pop(w.index("bought", 2))
+    w.tick(10000)
 
 
 @lies("P5", "seat_limit")

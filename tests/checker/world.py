@@ -84,7 +84,7 @@ class World:
         target = None if event else booking_id
         self.record.append({
             "n": len(self.record) + 1, "kind": kind, "at": self.now / 1000, "took_ms": 4.0,
-            "status": status, "user": user, "event": event, "seats": list(seats) or None,
+            "status": status, "user": user, "event": event, "seats": list(seats) if event else None,
             "key": key, "target": target, "booking_id": booking_id if told else None,
             "command_id": command_id if told else None, "retry_after": retry_after,
             "reason": reason})
@@ -121,6 +121,32 @@ class World:
             command=kind, actor=user, result="done", changes=not reason)
         if key and reason != "idempotency_key_reused":
             self.key_owners[self.requests[-1].key] = booking_id
+
+    def administer(self, name, kind, event, seats, reason=None, lost=(), changed=None):
+        """What an administrator asks for; changed: of the seats, what was not so already."""
+        booking_id = self.booking_id(event)
+        self.identity[name] = booking_id, None
+        self.ask(kind, "root", booking_id, event, seats)
+        self.tick(5)
+        if kind == "cancel_event" and not reason:
+            self.rules[event] = self.rules[event]._replace(cancelled_at=self.now, version=2)
+        if changed is None:
+            changed = () if reason or kind == "cancel_event" else set(seats) - set(lost)
+        self._row(
+            booking_id=booking_id, booking_version=1, event_id=event, user_id="root", mode=kind,
+            status="rejected" if reason else "done", reason=reason, booking_seats=list(seats),
+            seats_lost=list(lost), seat_prices=[], requested_at=self.requests[-1].requested_at,
+            extensions=0, command=kind, actor="root", result="done", changes=True,
+            changed=[seat for seat in seats if seat in changed],
+            becomes={"block": "blocked", "unblock": "available"}.get(kind))
+
+    def end(self, on):
+        """With its event, by nobody's command."""
+        last = self.last[self.identity[on][0]]
+        self._row(**{**last._asdict(), "booking_version": last.booking_version + 1,
+                     "status": "cancelled", "reason": "event_cancelled", "expires_at": None,
+                     "refusal": None, "command": None, "command_id": None, "actor": None, "result": "done",
+                     "changes": True})
 
     def act(self, name, kind, on, user, refusal=None, result="refused", key=None, **how):
         """A command on the booking of that name."""
@@ -160,15 +186,15 @@ class World:
                   requested_at=self.requests[-1].requested_at, extensions=0, command=kind,
                   command_id=command_id, actor=user, result="done", changes=False)
 
-    def _row(self, changes, **said):
-        seats = said["booking_seats"] if changes else []
+    def _row(self, changes, changed=None, becomes=None, **said):
+        seats = changed if changed is not None else said["booking_seats"] if changes else []
         for seat in seats:
             self.versions[said["event_id"], seat] += 1
         row = LogRow(**{
             **dict.fromkeys(LogRow._fields), **said, "seq": len(self.rows) + 1,
             "xid": 700 + len(self.rows), "decided_at": self.now, "seat_ids": list(seats),
             "seat_positions": [self.places[said["event_id"], s].position for s in seats],
-            "seat_statuses": [SEAT.get(said["status"])] * len(seats),
+            "seat_statuses": [becomes or SEAT.get(said["status"])] * len(seats),
             "seat_versions": [self.versions[said["event_id"], s] for s in seats]})
         self.rows.append(row)
         self.last[row.booking_id] = row
@@ -222,7 +248,7 @@ class World:
         seats = dict(self.places)
         for row in self.rows:
             for seat, status, version in zip(row.seat_ids, row.seat_statuses, row.seat_versions):
-                owned = status != "available"
+                owned = status in ("held", "booked")
                 seats[row.event_id, seat] = seats[row.event_id, seat]._replace(
                     status=status, version=version, booking_id=row.booking_id if owned else None,
                     user_id=row.user_id if owned else None)
@@ -273,6 +299,7 @@ class World:
                 "date": date_of(rule.starts_at), "venue": rule.venue, "currency": rule.currency,
                 "hold_ttl_ms": rule.hold_ttl_ms, "hold_extensions_max": rule.hold_extensions_max,
                 "seats_per_user_max": rule.seats_per_user_max,
+                "holds_per_user_max": rule.holds_per_user_max,
                 "sales_open_at": date_of(rule.sales_open_at),
                 "sales_close_at": date_of(rule.sales_close_at),
                 "cancelled_at": date_of(rule.cancelled_at), "event_version": rule.version,
@@ -355,5 +382,23 @@ def story():
     w.ask("book", "ray", w.booking_id("hall"), "hall", ["S16"], answer="none", stored=False)
     w.ask("book", "ray", w.booking_id("hall"), "hall", ["S17"], answer="busy", stored=False)
     w.ask("cancel", "ray", w.booking_id("hall"), answer="unknown", stored=False)
+    w.event("ring", 12, blocked=("S9", "S10"), holds_per_user_max=2)
+    w.make("most", "hold", "tom", "ring", ["S1", "S2"])
+    w.make("one more", "hold", "tom", "ring", ["S3"], "hold_limit")
+    w.make("bought", "book", "tom", "ring", ["S3"])
+    w.administer("block", "block", "ring", ["S4", "S3", "S9"], lost=["S3"], changed=["S4"])
+    w.administer("block none", "block", "ring", ["S3", "S1"], "seat_taken", ["S3", "S1"])
+    w.make("no more", "book", "una", "ring", ["S4"], "seat_blocked", ["S4"])
+    w.make("not yet", "book", "una", "ring", ["S10"], "seat_blocked", ["S10"])
+    w.administer("unblock", "unblock", "ring", ["S10", "S5"], lost=["S5"])
+    w.administer("unblock none", "unblock", "ring", ["S5"], "seat_not_blocked", ["S5"])
+    w.make("at last", "book", "una", "ring", ["S10"])
+    w.act("no booking", "cancel", "block", "root", "not_a_booking")
+    w.administer("call off", "cancel_event", "ring", [])
+    w.make("too late", "book", "vic", "ring", ["S6"], "event_cancelled")
+    w.act("pay too late", "confirm", "most", "tom", "event_cancelled")
+    w.administer("call off again", "cancel_event", "ring", [], "event_cancelled")
+    for ended in ("most", "bought", "at last"):
+        w.end(ended)
     w.make("live", "hold", "sue", "hall", ["S18"])
     return w

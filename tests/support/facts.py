@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 5000
 SWEPT_S = 5.0  # the sweep's second, and what a busy machine may need for it
 REST_S = 30    # for what is still under way
 READINGS = 3   # until nothing has changed meanwhile
-MAKING = ("book", "hold")
+MAKING = ("book", "hold", "block", "unblock", "cancel_event")
 ACTING = ("confirm", "extend", "cancel")
 
 
@@ -143,6 +143,7 @@ class EventRow(NamedTuple):
     sales_open_at: int
     sales_close_at: int
     cancelled_at: int
+    holds_per_user_max: int = None
 
 
 class Request(NamedTuple):
@@ -252,7 +253,7 @@ WHERE event_id = ANY(%s) OR event_id IS NULL AND booking_id = ANY(%s::uuid[])"""
 EVENTS_SQL = f"""
 SELECT event_id, name, kind, {_ms('starts_at')}, venue, currency::text, version, hold_ttl_ms,
        hold_extensions_max, seats_per_user_max, {_ms('sales_open_at')}, {_ms('sales_close_at')},
-       {_ms('cancelled_at')}
+       {_ms('cancelled_at')}, holds_per_user_max
 FROM events WHERE event_id = ANY(%s)"""
 
 
@@ -328,7 +329,7 @@ def _request(message):
             message.partition(), message.offset(), message.timestamp()[1],
             sys.intern(value["type"]), value["bookingId"], value["commandId"] if acts else None,
             None if acts else sys.intern(value["eventId"]),
-            () if acts else tuple(map(sys.intern, value["seatIds"])), value.get("userId"),
+            () if acts else tuple(map(sys.intern, value.get("seatIds", ()))), value.get("userId"),
             None if acts else value.get("idempotencyKey"), ms_of(value["requestedAt"]))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -105,7 +105,8 @@ class Judge:
                 self.lines[identity_of(line)].append(line)
         self._index_requests()
         self.replay = Replay((), facts.rules, facts.seats, self.complain,
-                             was_delivered_twice=self._was_delivered_twice)
+                             was_delivered_twice=self._was_delivered_twice,
+                             log=facts.rows)
         self.checked = self.replay.facts  # a Counter
 
     def complain(self, promise, what, *records):
@@ -328,6 +329,11 @@ class Judge:
                 self.checked["P8"] += 1
                 if last.expires_at + 1000 * facts.swept_s < facts.read_at:
                     self.complain("P8", f"nobody has ended this hold; it is {facts.read_at}", last)
+            rule = facts.rules.get(last.event_id)
+            if rule and rule.cancelled_at is not None and last.status in ("held", "confirmed"):
+                self.checked["P8"] += 1
+                if rule.cancelled_at + 1000 * facts.swept_s < facts.read_at:
+                    self.complain("P8", "nobody has ended this booking of a cancelled event", last)
 
 
 def check(record, facts):

@@ -7,34 +7,46 @@ says; without a `complain`, the first complaint is an AssertionError.
 
 from collections import Counter, defaultdict
 
-# (status before, command) -> statuses after it. No command: the hold ran out.
+# (status before, command) -> statuses after it. No command: the hold ran out, or the event was
+# cancelled.
 TRANSITIONS = {
     (None, "book"): {"confirmed", "rejected"},
     (None, "hold"): {"held", "rejected"},
     (None, "confirm"): {"rejected"},
     (None, "extend"): {"rejected"},
     (None, "cancel"): {"rejected"},
+    (None, "block"): {"done", "rejected"},
+    (None, "unblock"): {"done", "rejected"},
+    (None, "cancel_event"): {"done", "rejected"},
     ("held", "confirm"): {"confirmed"},
     ("held", "extend"): {"held"},
     ("held", "cancel"): {"cancelled"},
-    ("held", None): {"expired"},
+    ("held", None): {"expired", "cancelled"},
+    ("confirmed", None): {"cancelled"},
     ("confirmed", "cancel"): {"cancelled"},
 }
 UNCHANGED = {("confirmed", "confirm"): "already_confirmed",
              ("cancelled", "cancel"): "already_cancelled"}
 REFUSED = {"held": {"not_owner", "extension_limit", "event_cancelled"},
            "confirmed": {"not_owner", "already_confirmed", "event_cancelled"},
-           "rejected": {"not_owner", "booking_rejected", "booking_not_found"},
+           "rejected": {"not_owner", "booking_rejected", "booking_not_found", "not_a_booking"},
+           "done": {"not_owner", "not_a_booking"},
            "cancelled": {"not_owner", "booking_cancelled"},
            "expired": {"not_owner", "hold_expired"}}
 SEAT_STATUS = {"held": "held", "confirmed": "booked", "cancelled": "available",
                "expired": "available"}
 FREE = (None, "available")
+BLOCKED = (None, "blocked")
 UNTOUCHED = (*FREE, 0)
 NEVER_MADE = "booking_not_found"
-MAKING = ("book", "hold")
+ADMINISTERING = {"block": "blocked", "unblock": "available", "cancel_event": None}
+SELLING = ("book", "hold", "confirm", "extend")
+MAKING = ("book", "hold", *ADMINISTERING)
 # Why a seat cannot be had, and which of several is told.
-SEAT_REASONS = ("seat_not_found", "seat_blocked", "seat_taken")
+SEAT_REASONS = ("seat_not_found", "seat_blocked", "seat_not_blocked", "seat_taken")
+# Reason -> what limits it, and what counts.
+LIMITS = {"seat_limit": ("seats_per_user_max", ("held", "confirmed")),
+          "hold_limit": ("holds_per_user_max", ("held",))}
 LAPSED = "lapsed"  # no reason at all: P8
 SAME_AFTER_ALL = ("event_id", "user_id", "mode", "booking_seats", "seats_lost", "seat_prices",
                   "total_minor", "currency", "requested_at")
@@ -50,11 +62,12 @@ class Replay:
 
     rules: event id -> EventRow, seats: (event, seat) -> SeatRow, as they are at rest; without them
     nothing is said about what only they can tell. A second decision about the same breaks P6 where
-    there is a reason for it, a second delivery, else P2.
+    there is a reason for it, a second delivery, else P2. log: all rows, where they are followed one
+    by one.
     """
 
     def __init__(self, rows=(), rules=None, seats=None, complain=insist,
-                 was_delivered_twice=lambda row: True):
+                 was_delivered_twice=lambda row: True, log=None):
         self.seats = {}                    # (event, seat) -> owner, status, version
         self.bookings = defaultdict(list)  # booking id -> its rows
         self.decided = {}                  # (booking id, command id) -> the first row about it
@@ -64,6 +77,10 @@ class Replay:
         self._was_delivered_twice = was_delivered_twice
         self._changed = {}                 # (event, seat) -> the row that changed it last
         self._live = defaultdict(set)      # (event, user) -> bookings, where there is a limit
+        # Whether a seat was blocked before all that is told of it: which only what comes first tells.
+        self._began_blocked = {
+            (row.event_id, seat): row.mode == "unblock" for row in log or rows
+            for seat, version in zip(row.seat_ids, row.seat_versions) if version == 1}
         for row in rows:
             self.follow(row)
 
@@ -83,6 +100,9 @@ class Replay:
             self._times(before, row)
             if row.status == "rejected" and before is None:
                 self._rejection(row)
+            if row.status == "done" and before is None:
+                self._lost_seats(row)
+            self._event(row)
             self._seats(before, row, allowed)
         else:
             self._move(row)
@@ -114,7 +134,7 @@ class Replay:
         for name in SAME_AFTER_ALL if before else ():
             if getattr(row, name) != getattr(before, name):
                 self._complain("P2", f"a booking has another {name}", before, row)
-        if row.status != "rejected" and (
+        if row.status not in ("rejected", "done") and (
                 len(row.seat_prices) != len(row.booking_seats)
                 or sum(row.seat_prices) != row.total_minor):
             self._complain("P2", "the prices do not add up", row)
@@ -139,6 +159,20 @@ class Replay:
         if row.refusal == "not_owner" and row.actor in (None, row.user_id):
             return False
         return row.refusal in REFUSED.get(before.status, ())
+
+    def _event(self, row):
+        """Nothing is sold of a cancelled event; and only its bookings end by nobody's command."""
+        rule = self._rules.get(row.event_id) if self._rules else None
+        if rule is None or row.result != "done":
+            return
+        cancelled_at = rule.cancelled_at
+        if cancelled_at is not None and row.decided_at > cancelled_at and row.command in SELLING \
+                and row.status in ("held", "confirmed"):
+            self._complain("P5", f"{row.command} after the event was cancelled", row)
+        if row.command is None and row.status == "cancelled" and (
+                row.reason != "event_cancelled" or cancelled_at is None
+                or row.decided_at < cancelled_at):
+            self._complain("P2", "cancelled by nobody, and its event was not", row)
 
     # --- time --------------------------------------------------------------------------------
 
@@ -200,26 +234,35 @@ class Replay:
                 self._complain("P5", f"{seat} was free", row, *filter(None, [owner]))
             else:
                 told.append(SEAT_REASONS.index(why))
-        if len(told) == len(row.seats_lost) and SEAT_REASONS[min(told)] != row.reason \
+        if row.status == "rejected" and len(told) == len(row.seats_lost) and SEAT_REASONS[min(told)] != row.reason \
                 and self._layout is not None:
             self._complain("P5", f"the reason is {SEAT_REASONS[min(told)]}", row)
 
     def _why_not(self, row, seat_id):
         """Why a seat cannot be had when this row is decided; None: it can."""
         if self._layout is not None:
-            seat = self._layout.get((row.event_id, seat_id))
-            if seat is None:
+            if (row.event_id, seat_id) not in self._layout:
                 return "seat_not_found"
-            if seat.status == "blocked":
-                return "seat_blocked"
         elif (row.event_id, seat_id) not in self.seats:
-            return row.reason
+            return row.reason if seat_id in row.seats_lost else None
         owner, status, _ = self.seat(row.event_id, seat_id)
+        if self._is_blocked(row.event_id, seat_id):
+            return None if row.mode in ADMINISTERING else "seat_blocked"
+        if row.mode == "unblock":
+            return "seat_not_blocked"
         if status == "booked":
             return "seat_taken"
         if status != "held":
             return None
         return "seat_taken" if self.bookings[owner][-1].expires_at > row.decided_at else LAPSED
+
+    def _is_blocked(self, event_id, seat_id):
+        """Also from the beginning, of which no row tells."""
+        place = event_id, seat_id
+        if place in self.seats:
+            return self.seats[place][1] == "blocked"
+        seat = self._layout.get(place) if self._layout is not None else None
+        return self._began_blocked.get(place, seat is not None and seat.status == "blocked")
 
     def _other_reason(self, row):
         """That the event, the buyer or the clock stood against it; a reused key, the log alone
@@ -239,29 +282,34 @@ class Replay:
         elif row.reason == "sales_closed":
             justified = rule.sales_close_at is not None and row.decided_at >= rule.sales_close_at
         else:
-            justified = row.reason == "seat_limit" and self._is_over_limit(rule, row)
+            justified = row.reason in LIMITS and self._is_over_limit(rule, row)
         if not justified:
             self._complain("P5", f"rejected for {row.reason}, which was not so", row)
 
     def _count_live(self, row):
         rule = self._rules.get(row.event_id) if self._rules else None
-        if rule and rule.seats_per_user_max:
+        if rule and (rule.seats_per_user_max or rule.holds_per_user_max):
             live = self._live[row.event_id, row.user_id]
             (live.add if row.status in ("held", "confirmed") else live.discard)(row.booking_id)
 
     def _is_over_limit(self, rule, row):
-        seats = len(row.booking_seats)
+        limit, statuses = LIMITS[row.reason]
+        most, seats = getattr(rule, limit), len(row.booking_seats)
         for booking_id in self._live[row.event_id, row.user_id]:
             last = self.bookings[booking_id][-1]
-            if last.status == "confirmed" or last.expires_at > row.decided_at:
+            if last.status in statuses and (
+                    last.status == "confirmed" or last.expires_at > row.decided_at):
                 seats += len(last.booking_seats)
-        return rule.seats_per_user_max is not None and seats > rule.seats_per_user_max
+        return most is not None and seats > most
 
     # --- seats -------------------------------------------------------------------------------
 
     def _seats(self, before, row, allowed):
         """All seats of the booking or none, each by one version, and none that another one has."""
         status = before.status if before else None
+        if row.status == "done" and before is None:
+            self._administered(row)
+            return
         changes = row.result == "done" and row.status != "rejected" and row.status != status
         self.facts["P4"] += 1
         if sorted(row.seat_ids) != (sorted(row.booking_seats) if changes else []):
@@ -270,6 +318,26 @@ class Replay:
             had = FREE if status is None else (row.booking_id, SEAT_STATUS.get(status))
             for seat in zip(row.seat_ids, row.seat_statuses, row.seat_versions):
                 self._seat(row, *seat, had, allowed)
+        self._move(row)
+
+    def _administered(self, row):
+        """Those it could have that were not so already. What is so from the beginning, and never
+        changed by a row, only the row itself tells."""
+        becomes = ADMINISTERING.get(row.mode)
+        could = set(row.booking_seats) - set(row.seats_lost)
+        self.facts["P4"] += 1
+        for seat in could - set(row.seat_ids):
+            blocked = self._is_blocked(row.event_id, seat)
+            if (becomes == "blocked") != blocked and (row.event_id, seat) in self.seats:
+                self._complain("P4", f"{seat} is not {becomes}, and did not change", row)
+        if not set(row.seat_ids) <= could:
+            self._complain("P4", "seats changed that could not", row)
+        for seat, now, version in zip(row.seat_ids, row.seat_statuses, row.seat_versions):
+            owner, _, last = self.seat(row.event_id, seat)
+            self.facts["P1"] += 1
+            if version != last + 1 or now != becomes or owner is not None or (
+                    self._is_blocked(row.event_id, seat) != (becomes == "available")):
+                self._complain("P1", f"{seat} becomes {now}@{version} after @{last}", row)
         self._move(row)
 
     def _seat(self, row, seat_id, now, version, had, allowed):
@@ -288,7 +356,8 @@ class Replay:
     def _move(self, row):
         for seat_id, now, version in zip(row.seat_ids, row.seat_statuses, row.seat_versions):
             place = row.event_id, seat_id
-            self.seats[place] = (*(FREE if now == "available" else (row.booking_id, now)), version)
+            whose = {"available": FREE, "blocked": BLOCKED}.get(now, (row.booking_id, now))
+            self.seats[place] = (*whose, version)
             self._changed[place] = row
 
 
