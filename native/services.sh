@@ -245,7 +245,8 @@ show_first_steps() {
 
 		Seatline runs: $url (started in $(($1 / 1000)).$(($1 % 1000 / 100)) s)
 	END
-	((SEATLINE_TLS == 0)) || say "and https:${url:5:-${#SEATLINE_GATEWAY_PORT}}$SEATLINE_TLS_PORT"
+	((SEATLINE_TLS == 0)) ||
+		say "and https:${url:5:-${#SEATLINE_GATEWAY_PORT}}$SEATLINE_TLS_PORT"
 	cat <<-END
 
 		  $url/docs says what can be asked, and lets you try it

@@ -1,4 +1,4 @@
-"""Requests that want to be something else on their way: two requests, another path, a line of a log."""
+"""Requests that would be something else on their way: two of them, another path, a line of a log."""
 
 import itertools
 import json
@@ -38,7 +38,8 @@ TWO_IN_ONE = {
     "chunks behind a bare LF": b"Content-Length: 5\r\nX-A: b\nTransfer-Encoding: chunked\r\n",
     "a blank before the colon": b"Transfer-Encoding : chunked\r\nContent-Length: 5\r\n",
     "a tab before the colon": b"Content-Length\t: 5\r\n",
-    "a control character before the value": b"Transfer-Encoding: \x0bchunked\r\nContent-Length: 5\r\n",
+    "a control character before the value":
+        b"Transfer-Encoding: \x0bchunked\r\nContent-Length: 5\r\n",
     "a NUL in the value": b"Transfer-Encoding: chunked\0\r\nContent-Length: 5\r\n",
     "a length in hexadecimal": b"Content-Length: 0x5\r\n",
     "a length with a sign": b"Content-Length: +5\r\n",

@@ -1,32 +1,5 @@
 """A real browser at the gateway: the calls, the live channel, and what a page may do."""
 
-import pytest
-from playwright.sync_api import sync_playwright
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--no-proxy-server"]
-TIMEOUT_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=FLAGS, timeout=TIMEOUT_MS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser, stack):
-    context = browser.new_context()
-    context.set_default_timeout(TIMEOUT_MS)
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{stack.gateway_port}/api/events")
-    yield page
-    context.close()
-
 
 BOOK_AND_WATCH = """
 async ([event, seat, within]) => {
@@ -85,7 +58,7 @@ def test_one_page_sees_live_over_websocket_what_another_books(stack, browser, pa
     page.evaluate("([script, args]) => { window.watching = eval(script)(args); return 0; }",
                   [WATCH, [event, 5, 10_000]])
     page.wait_for_function("window.ready === true")
-    other = browser.new_page()
+    other = browser.new_page(bypass_csp=True)
     other.goto(f"http://127.0.0.1:{stack.gateway_port}/api/events")
     for n in range(1, 6):
         status = other.evaluate(
