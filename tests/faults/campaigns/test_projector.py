@@ -2,7 +2,7 @@
 
 import time
 
-EQUAL_S = 10
+EQUAL_S, EQUAL_S_SHORT = 10, 30  # the short form is for any machine, however busy
 
 
 def test_projectors_killed(stack, campaign):
@@ -16,7 +16,8 @@ def test_projectors_killed(stack, campaign):
         c.figure("kills", c.times(full=20, short=3))
         c.end_load()
         c.check_answered()
-        c.settle(within=EQUAL_S)
-        c.settle_readers(within=2 * EQUAL_S)
-        c.figure("maps equal after the last kill", time.monotonic() - killed, "s", at_most=EQUAL_S)
+        within = c.times(EQUAL_S, EQUAL_S_SHORT)
+        c.settle(within)
+        c.settle_readers(2 * within)
+        c.figure("maps equal after the last kill", time.monotonic() - killed, "s", at_most=within)
         c.prove()
