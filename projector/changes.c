@@ -209,6 +209,17 @@ err_code changes_read(struct pg *pg, const struct log_position *after, int64_t r
 	return code;
 }
 
+bool log_batch_cancels_events(const struct log_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct log_row *const row = &batch->rows[i];
+		if (row->is_done && row->booking.mode &&
+		    strcmp(row->booking.mode, "cancel_event") == 0)
+			return true;
+	}
+	return false;
+}
+
 void log_batch_done(struct log_batch *batch)
 {
 	free(batch->rows);

@@ -44,6 +44,7 @@ err_code changes_listen(struct pg *pg, struct err *err) _must_check_;
 err_code changes_read(struct pg *pg, const struct log_position *after, int64_t rows_max,
                       struct log_batch *ret, struct err *err) _must_check_;
 void log_batch_done(struct log_batch *batch);
+bool log_batch_cancels_events(const struct log_batch *batch);
 
 /* Waits for a notification. False: none came in time, or the connection broke. */
 bool changes_wait(struct pg *pg, int64_t timeout_ms);

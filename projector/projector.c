@@ -483,16 +483,6 @@ static int64_t next_wait_ms(struct projector *projector)
 	return projector->config->poll_ms;
 }
 
-/* Who reads that an event was cancelled finds the event so. */
-static bool cancels_events(const struct log_batch *batch)
-{
-	for (size_t i = 0; i < batch->count; i++)
-		if (batch->rows[i].booking.mode && batch->rows[i].is_done &&
-		    strcmp(batch->rows[i].booking.mode, "cancel_event") == 0)
-			return true;
-	return false;
-}
-
 static err_code follow(struct projector *projector, int64_t *ret_wait_ms, struct err *err)
 {
 	_cleanup_(log_batch_done) struct log_batch batch = { 0 };
@@ -513,13 +503,11 @@ static err_code follow(struct projector *projector, int64_t *ret_wait_ms, struct
 	}
 	FAULT_POINT("projector_after_read");
 	end_step(projector, STEP_READ, &since_us);
-	if (cancels_events(&batch)) {
-		code = check_events(projector, err);
-		if (code != ERR_OK)
-			return code;
-	}
 	*ret_wait_ms = 0;
-	return apply(projector, &batch, &since_us, err);
+	/* Who reads that an event was cancelled finds the event so. */
+	if (log_batch_cancels_events(&batch))
+		code = check_events(projector, err);
+	return code != ERR_OK ? code : apply(projector, &batch, &since_us, err);
 }
 
 err_code projector_turn(struct projector *projector, int64_t *ret_wait_ms, struct err *err)

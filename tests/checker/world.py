@@ -145,8 +145,8 @@ class World:
         last = self.last[self.identity[on][0]]
         self._row(**{**last._asdict(), "booking_version": last.booking_version + 1,
                      "status": "cancelled", "reason": "event_cancelled", "expires_at": None,
-                     "refusal": None, "command": None, "command_id": None, "actor": None, "result": "done",
-                     "changes": True})
+                     "refusal": None, "command": None, "command_id": None, "actor": None,
+                     "result": "done", "changes": True})
 
     def act(self, name, kind, on, user, refusal=None, result="refused", key=None, **how):
         """A command on the booking of that name."""

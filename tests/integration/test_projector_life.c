@@ -489,16 +489,19 @@ Test(life, shows_what_an_event_allows)
 {
 	expect_one("events",
 		   "{\"hold_ttl_ms\":120000,\"hold_extensions_max\":1,\"seats_per_user_max\":null,"
-		   "\"holds_per_user_max\":null,\"sales_open_at\":null,\"sales_close_at\":null,\"cancelled_at\":null}");
+		   "\"holds_per_user_max\":null,\"sales_open_at\":null,"
+		   "\"sales_close_at\":null,\"cancelled_at\":null}");
 	tell("UPDATE events SET hold_ttl_ms = 1500, hold_extensions_max = 0,"
-	     " seats_per_user_max = 4, holds_per_user_max = 2, sales_open_at = '2026-01-01T10:00:00.5Z',"
+	     " seats_per_user_max = 4, holds_per_user_max = 2,"
+	     " sales_open_at = '2026-01-01T10:00:00.5Z',"
 	     " sales_close_at = '2026-02-01T10:00:00Z', cancelled_at = '2026-01-02T10:00:00Z',"
 	     " version = version + 1");
 	clock_sleep_ms(fixture.config.events_check_ms + 5);
 	follow();
 	expect_one("events",
 		   "{\"hold_ttl_ms\":1500,\"hold_extensions_max\":0,\"seats_per_user_max\":4,"
-		   "\"holds_per_user_max\":2,\"sales_open_at\":{\"$date\":\"2026-01-01T10:00:00.500Z\"},"
+		   "\"holds_per_user_max\":2,"
+		   "\"sales_open_at\":{\"$date\":\"2026-01-01T10:00:00.500Z\"},"
 		   "\"sales_close_at\":{\"$date\":\"2026-02-01T10:00:00Z\"},"
 		   "\"cancelled_at\":{\"$date\":\"2026-01-02T10:00:00Z\"},\"event_version\":2}");
 }
@@ -514,8 +517,9 @@ Test(life, shows_what_administrators_did)
 			       "\"prices\":[],\"total_minor\":null,\"user_id\":\"root\","
 			       "\"history.1.command\":\"block\",\"history.1.result\":\"done\"}");
 	expect_one("seat_maps", "{\"version\":3,\"counts.blocked\":2,\"counts.booked\":1,"
-				"\"seats\":{\"$elemMatch\":{\"seat_id\":\"S2\",\"status\":\"blocked\","
-				"\"user_id\":null,\"booking_id\":null,\"version\":1}}}");
+				"\"seats\":{\"$elemMatch\":{\"seat_id\":\"S2\","
+				"\"status\":\"blocked\",\"user_id\":null,"
+				"\"booking_id\":null,\"version\":1}}}");
 
 	tell("SELECT administer(3, 'unblock', 'e', '{S2}')");
 	follow();

@@ -77,7 +77,7 @@ class Replay:
         self._was_delivered_twice = was_delivered_twice
         self._changed = {}                 # (event, seat) -> the row that changed it last
         self._live = defaultdict(set)      # (event, user) -> bookings, where there is a limit
-        # Whether a seat was blocked before all that is told of it: which only what comes first tells.
+        # Whether a seat was blocked before all that is told of it: only what comes first tells.
         self._began_blocked = {
             (row.event_id, seat): row.mode == "unblock" for row in log or rows
             for seat, version in zip(row.seat_ids, row.seat_versions) if version == 1}
@@ -234,8 +234,8 @@ class Replay:
                 self._complain("P5", f"{seat} was free", row, *filter(None, [owner]))
             else:
                 told.append(SEAT_REASONS.index(why))
-        if row.status == "rejected" and len(told) == len(row.seats_lost) and SEAT_REASONS[min(told)] != row.reason \
-                and self._layout is not None:
+        if row.status == "rejected" and len(told) == len(row.seats_lost) \
+                and SEAT_REASONS[min(told)] != row.reason and self._layout is not None:
             self._complain("P5", f"the reason is {SEAT_REASONS[min(told)]}", row)
 
     def _why_not(self, row, seat_id):
