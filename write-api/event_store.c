@@ -11,6 +11,7 @@
 
 #define COUNT(array)      ((int)(sizeof(array) / sizeof((array)[0])))
 #define NUMBER_BYTES_MAX  24
+#define SEATS_AT_ONCE     20000 /* of a statement, each of which has a time-out */
 #define VECTOR_BYTES_MAX  (16u << 20) /* of EVENT_SEATS_MAX rows of one seat, each */
 #define SECTIONS_BYTES_MAX (EVENT_SECTIONS_MAX * (EVENT_WORDS_BYTES_MAX * 2 + 4))
 
@@ -97,18 +98,23 @@ static void open_vector(struct pg_vector *vector, enum pg_vector_type type)
 	pg_vector_open(vector, type);
 }
 
-static void fill_rows(const struct event_plan *plan, struct seat_vectors *ret)
+/* Rows from *row on, of SEATS_AT_ONCE seats together and the rest of the last; moves *row. */
+static void fill_rows(const struct event_plan *plan, size_t *row, struct seat_vectors *ret)
 {
+	const int64_t from = plan->rows[*row].first;
+
 	open_vector(&ret->sections, PG_VECTOR_INT4);
 	open_vector(&ret->names, PG_VECTOR_TEXT);
 	open_vector(&ret->stems, PG_VECTOR_TEXT);
 	open_vector(&ret->firsts, PG_VECTOR_INT4);
-	for (size_t i = 0; i < plan->row_count; i++) {
-		const struct event_row *row = &plan->rows[i];
-		pg_vector_add_int(&ret->sections, (int64_t)row->section + 1);
-		pg_vector_add(&ret->names, row->name);
-		pg_vector_add(&ret->stems, row->stem);
-		pg_vector_add_int(&ret->firsts, row->first);
+	for (; *row < plan->row_count; (*row)++) {
+		const struct event_row *next = &plan->rows[*row];
+		if (next->first >= from + SEATS_AT_ONCE)
+			break;
+		pg_vector_add_int(&ret->sections, (int64_t)next->section + 1);
+		pg_vector_add(&ret->names, next->name);
+		pg_vector_add(&ret->stems, next->stem);
+		pg_vector_add_int(&ret->firsts, next->first);
 	}
 	pg_vector_close(&ret->sections);
 	pg_vector_close(&ret->names);
@@ -133,10 +139,11 @@ static void fill_sections(const struct event_plan *plan, struct seat_vectors *re
 }
 
 /* In one statement, whose parameters are rows: PostgreSQL numbers their seats. */
-static err_code add_seats(struct pg *pg, const struct event_request *request, struct err *err)
+static err_code add_some_seats(struct pg *pg, const struct event_request *request, size_t *row,
+			       struct err *err)
 {
 	_cleanup_(vectors_done) struct seat_vectors v;
-	fill_rows(&request->plan, &v);
+	fill_rows(&request->plan, row, &v);
 	fill_sections(&request->plan, &v);
 
 	const struct pg_vector *const binary[] = { &v.sections, &v.names, &v.stems,
@@ -163,6 +170,15 @@ static err_code add_seats(struct pg *pg, const struct event_request *request, st
 				      .lengths = lengths };
 	_cleanup_(PQclearp) PGresult *rows = NULL;
 	return pg_pipeline(pg, &step, 1, &rows, err);
+}
+
+static err_code add_seats(struct pg *pg, const struct event_request *request, struct err *err)
+{
+	err_code code = ERR_OK;
+
+	for (size_t row = 0; row < request->plan.row_count && code == ERR_OK;)
+		code = add_some_seats(pg, request, &row, err);
+	return code;
 }
 
 err_code event_store_add(struct pg *pg, const struct event_request *request,
@@ -246,14 +262,34 @@ static err_code change_event(struct pg *pg, const char *event_id,
 	return ERR_OK;
 }
 
+/* Of the seats after *last, which is moved; "" when there are no more. */
+static err_code change_some_prices(struct pg *pg, const char *event_id, const char *sections,
+				   const char *prices, char last[static IDENT_BYTES_MAX],
+				   struct err *err)
+{
+	char most[NUMBER_BYTES_MAX];
+	const char *const params[] = { event_id, sections, prices, last, most };
+	_cleanup_(PQclearp) PGresult *rows = NULL;
+
+	(void)snprintf(most, sizeof(most), "%d", SEATS_AT_ONCE);
+	const err_code code =
+		pg_query(pg, "change_prices", SQL_CHANGE_PRICES, params, COUNT(params), &rows, err);
+	if (code != ERR_OK)
+		return code;
+	const bool is_all = pg_int_at(rows, 0, 1) < SEATS_AT_ONCE;
+	(void)snprintf(last, IDENT_BYTES_MAX, "%s", is_all ? "" : PQgetvalue(rows, 0, 0));
+	return ERR_OK;
+}
+
 static err_code change_prices(struct pg *pg, const char *event_id, const char *sections,
 			      const char *prices, struct event_outcome *ret, struct err *err)
 {
-	const char *const params[] = { event_id, sections, prices };
+	const char *const params[] = { event_id, sections };
+	char last[IDENT_BYTES_MAX] = "";
 	_cleanup_(PQclearp) PGresult *missing = NULL;
 
-	const err_code code = pg_query(pg, "find_missing_section", SQL_FIND_MISSING_SECTION, params,
-				       2, &missing, err);
+	err_code code = pg_query(pg, "find_missing_section", SQL_FIND_MISSING_SECTION, params,
+				 COUNT(params), &missing, err);
 	if (code != ERR_OK)
 		return code;
 	if (PQntuples(missing) > 0) {
@@ -261,7 +297,10 @@ static err_code change_prices(struct pg *pg, const char *event_id, const char *s
 		ret->price = (size_t)pg_int_at(missing, 0, 0);
 		return ERR_OK;
 	}
-	return pg_query(pg, "change_prices", SQL_CHANGE_PRICES, params, COUNT(params), NULL, err);
+	do {
+		code = change_some_prices(pg, event_id, sections, prices, last, err);
+	} while (code == ERR_OK && last[0] != '\0');
+	return code;
 }
 
 static err_code write_prices(struct pg *pg, const char *event_id,
