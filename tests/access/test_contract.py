@@ -136,9 +136,13 @@ def of_map(document):
     return document["components"]["schemas"]["SeatMap"]
 
 
+def forget_venue(document):
+    of_map(document)["properties"].pop("venue")
+    of_map(document)["required"].remove("venue")
+
+
 PLANTED = {
-    "a member that is not named": (
-        lambda document: of_map(document)["properties"].pop("venue"), "ST108"),
+    "a member that is not named": (forget_venue, "ST108"),
     "a member that is missing": (
         lambda document: of_map(document)["required"].append("row"), "ST108"),
     "another type": (
