@@ -1,5 +1,6 @@
 """One process of the stack: found by its pid file, ended or paused in any way, started again."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -29,6 +30,14 @@ def thread_states(pid):
 def is_alive(pid):
     """False for a zombie too: it runs no code any more."""
     return bool(thread_states(pid))
+
+
+def children(pid):
+    try:
+        texts = [thread.read_text() for thread in Path(f"/proc/{pid}/task").glob("*/children")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [int(word) for text in texts for word in text.split()]
 
 
 def start_time(pid):
@@ -110,16 +119,26 @@ class Process:
 
     def pause(self):
         """Until it does nothing any more: kill() returns before its threads have stopped, and a
-        thread that waits for the disk stops after that."""
+        thread that waits for the disk stops after that. PostgreSQL is a process per connection,
+        each of which would go on: once it is stopped itself, there are no more of them."""
         self.send(signal.SIGSTOP)
         wait_for(lambda: self.is_paused, PAUSED_S, f"all threads of {self.name} are stopped")
+        self._send_children(signal.SIGSTOP)
+        wait_for(lambda: all(set(thread_states(pid)) <= {"T"} for pid in children(self.pid)),
+                 PAUSED_S, f"all processes of {self.name} are stopped")
 
     @property
     def is_paused(self):
         return set(thread_states(self.pid)) == {"T"}
 
     def resume(self):
+        self._send_children(signal.SIGCONT)
         self.send(signal.SIGCONT)
+
+    def _send_children(self, number):
+        for pid in children(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def log_text(self, start=0):
         try:
