@@ -71,7 +71,7 @@ static struct command *make(struct ledger_desk *desk, enum command_type type, in
 
 	(void)snprintf(command->event_id, sizeof(command->event_id), "%s", desk->event_id);
 	(void)snprintf(list, sizeof(list), "%s", seats);
-	for (char *seat = strsep(&rest, " "); seat; seat = strsep(&rest, " "))
+	for (char *seat = strsep(&rest, " "); seat && seat[0] != '\0'; seat = strsep(&rest, " "))
 		(void)snprintf(command->seat_ids[command->seat_count++], IDENT_BYTES_MAX, "%s",
 			       seat);
 	return command;
@@ -85,6 +85,12 @@ struct command *desk_book(struct ledger_desk *desk, int number, const char *user
 struct command *desk_hold(struct ledger_desk *desk, int number, const char *user, const char *seats)
 {
 	return make(desk, COMMAND_HOLD, number, user, seats);
+}
+
+struct command *desk_administer(struct ledger_desk *desk, enum command_type type, int number,
+				const char *seats)
+{
+	return make(desk, type, number, "root", seats);
 }
 
 struct command *desk_act(struct ledger_desk *desk, enum command_type type, int number,

@@ -43,6 +43,9 @@ struct command *desk_book(struct ledger_desk *desk, int number, const char *user
 			  const char *seats);
 struct command *desk_hold(struct ledger_desk *desk, int number, const char *user,
 			  const char *seats);
+/* An administrator's; seats "" are none. */
+struct command *desk_administer(struct ledger_desk *desk, enum command_type type, int number,
+				const char *seats);
 /* `user` may be "", `command` numbers it. */
 struct command *desk_act(struct ledger_desk *desk, enum command_type type, int number,
 			 const char *user, int command);
@@ -57,9 +60,10 @@ void desk_settle(struct ledger_desk *desk, int64_t from, int64_t to);
 void desk_go_on(struct ledger_desk *desk);
 
 int64_t desk_progress(struct ledger_desk *desk);
-/* Ends up to max holds; answers how many. */
+/* Ends up to max bookings; answers how many. */
 size_t desk_sweep(struct ledger_desk *desk, size_t max);
-/* Whether its partition has holds that ran out. Nobody uses the last two partitions. */
+/* Whether its partition has bookings that a sweep would end. Nobody uses the last two
+ * partitions. */
 bool desk_has_to_end(struct ledger_desk *desk);
 
 /* Has the booking's time run out since the last millisecond. */
