@@ -22,15 +22,22 @@ docker_prepare() {
 	settings_load
 	export SEATLINE_GATEWAY_HOST SEATLINE_GATEWAY_PORT PARTITIONS
 	export WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES
-	export WRITES_MAX READS_MAX
+	export WRITES_MAX READS_MAX AUTH_MODE CORS_ORIGINS SEATLINE_TLS_PORT
 	export WRITE_API_THREADS=$((WRITES_MAX + GATEWAY_IDLE_MAX))
 	export READ_API_THREADS=$((READS_MAX + GATEWAY_IDLE_MAX))
 	gateway_url
 }
 
 compose() {
+	local name limits=("ADDRESS_CONNECTIONS_MAX=$(address_connections)")
+	local files=(--file "$ROOT/docker/compose.yml")
+
 	[[ -r $STATE/secrets ]] || die 'nothing was started yet'
-	docker compose --env-file "$STATE/secrets" --file "$ROOT/docker/compose.yml" "$@"
+	((SEATLINE_TLS == 0)) || files+=(--file "$ROOT/docker/compose.tls.yml")
+	for name in "${!RATES_JWT[@]}"; do
+		limits+=("$name=$(rate "$name")")
+	done
+	env "${limits[@]}" docker compose --env-file "$STATE/secrets" "${files[@]}" "$@"
 }
 
 # Without --wait: it fails when a container that has done its work ends.
