@@ -126,6 +126,19 @@ def test_a_wait_tells_its_owner_at_the_gateway(stack, alice):
     assert (confirmed.status, confirmed.json()["status"]) == (200, "confirmed")
 
 
+def test_a_token_that_ends_during_the_wait_takes_nothing_back(stack, alice):
+    """Here the token ends as far as read-api knows: the command is stored, and that is said."""
+    event = stack.create_event(1)
+    other = {"JWT_KEYS": "k1:" + "11" * 32}
+    with stack.changed({name: other for name in stack.instances("read-api")}):
+        assert alice.web.get("/api/bookings").status == 401
+        answer = alice.hold(event, ["S1"], Prefer="wait=5")
+        assert answer.status == 202, answer
+        booking = answer.json()["bookingId"]
+        assert answer.header("Location") == f"/api/bookings/{booking}"
+    assert alice.wait_status(booking, "held")["user_id"] == alice.user_id
+
+
 def test_outcomes_are_asked_for_through_a_command_alone(stack, alice, admin):
     event = stack.create_event(1)
     booking = alice.held(event, ["S1"])["booking_id"]
