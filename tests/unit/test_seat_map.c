@@ -60,7 +60,7 @@ Test(seat_map, has_the_shape_clients_know_with_seats_in_order)
 		"{\"_id\":\"e1\",\"event_id\":\"e1\",\"date\":\"2027-06-19T19:30:00.000Z\","
 		"\"name\":\"Midnight Sun\",\"kind\":\"concert\",\"venue\":\"Harbour Hall\","
 		"\"currency\":\"EUR\",\"hold_ttl_ms\":1500,\"hold_extensions_max\":1,"
-		"\"seats_per_user_max\":null,\"sales_open_at\":null,"
+		"\"seats_per_user_max\":null,\"holds_per_user_max\":null,\"sales_open_at\":null,"
 		"\"sales_close_at\":\"2027-06-19T19:00:00.000Z\",\"cancelled_at\":null,\"seats\":["
 		"{\"seat_id\":\"A1\",\"status\":\"available\",\"user_id\":null},"
 		"{\"seat_id\":\"A2\",\"status\":\"booked\",\"user_id\":\"u1\"},"
@@ -234,7 +234,8 @@ Test(seat_map, missing_and_odd_event_fields_become_null)
 			"{\"_id\":\"e1\",\"event_id\":\"e1\",\"date\":null,\"name\":null,"
 			"\"kind\":null,\"venue\":null,\"currency\":null,\"hold_ttl_ms\":null,"
 			"\"hold_extensions_max\":null,\"seats_per_user_max\":null,"
-			"\"sales_open_at\":null,\"sales_close_at\":null,\"cancelled_at\":null,"
+			"\"holds_per_user_max\":null,\"sales_open_at\":null,"
+			"\"sales_close_at\":null,\"cancelled_at\":null,"
 			"\"seats\":[],"
 			"\"version\":0,\"counts\":{\"available\":0,\"held\":0,\"booked\":0,"
 			"\"blocked\":0}}");
