@@ -3,15 +3,16 @@
 set -eu
 umask 077
 
-# Who does not log in may do nothing. Each program has its own keys, and the commands that it and its
-# scripts use. The passwords are hexadecimal.
+# Who does not log in may do nothing. Each program has its own keys, and the commands that it and
+# its scripts use. The passwords are hexadecimal.
 none='resetchannels -@all'
 limits='+evalsha +script|load +get +set +time'
+keys='~seatline:idempotency:* ~seatline:rate:*'
 cat >/tmp/users.acl <<END
 user default off resetpass resetkeys $none
 user seatline_admin on >$REDIS_ADMIN_PASSWORD ~* &* +@all
 user seatline_worker on >$REDIS_WORKER_PASSWORD ~seatline:lock:* $none $limits -time +mget +del
-user seatline_write_api on >$REDIS_WRITE_API_PASSWORD ~seatline:idempotency:* ~seatline:rate:* $none $limits
+user seatline_write_api on >$REDIS_WRITE_API_PASSWORD $keys $none $limits
 user seatline_read_api on >$REDIS_READ_API_PASSWORD ~seatline:rate:* $none $limits
 END
 

@@ -16,6 +16,7 @@ images() {
 	fi
 	style_docker
 	check "docker-compose reads compose.yml" compose_config || :
+	check "docker-compose reads compose.production.yml" compose_production_config || :
 	images_build
 	check "programs know what compose.yml configures" images_environment || :
 	images_remove
@@ -27,6 +28,20 @@ compose_config() {
 	sed -n 's/.*\${\([A-Z_]*\):?.*/\1=0/p' "$top/docker/compose.yml" | sort -u >"$secrets"
 	sed '/^name: /d' "$top/docker/compose.yml" | docker-compose --env-file "$secrets" \
 		--project-directory "$top/docker" --file - config >"$work/compose.yml"
+}
+
+# With files of its secrets, as it wants them.
+compose_production_config() {
+	local secrets=$work/images-production file
+	rm -rf "$secrets"
+	"$top/docker/make-secrets.sh" "$secrets" || return 1
+	touch "$secrets/certificate.pem" "$secrets/key.pem"
+	for file in compose.yml compose.production.yml; do
+		sed '/^name: /d' "$top/docker/$file" >"$work/part-$file"
+	done
+	SEATLINE_SECRETS=$secrets docker-compose --env-file "$top/docker/production.env" \
+		--project-directory "$top/docker" --file "$work/part-compose.yml" \
+		--file "$work/part-compose.production.yml" config >"$work/compose.production.yml"
 }
 
 image_tool() {

@@ -37,17 +37,17 @@ VICTIM = """
 int say(char *to, const char *format, ...);
 int say(char *to, const char *format, ...)
 {
-	char text[64];
-	va_list list;
-	va_start(list, format);
-	int n = vsprintf(text, format, list);
-	va_end(list);
-	return n + sprintf(to, "%s", text);
+    char text[64];
+    va_list list;
+    va_start(list, format);
+    int n = vsprintf(text, format, list);
+    va_end(list);
+    return n + sprintf(to, "%s", text);
 }
 int main(int argc, char **argv)
 {
-	char text[64];
-	return say(text, argv[0], argc);
+    char text[64];
+    return say(text, argv[0], argc);
 }
 """
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Has gixy read the gateway's configuration as nginx does; of medium severity and above, it may find
-nothing but what stands in KNOWN, with the reason.
+"""Has gixy read the gateway's configuration as nginx does; of medium severity and above, it may
+find nothing but what stands in KNOWN, with the reason.
 
 usage: gateway_scan.py GIXY NGINX.CONF     the rendered file, which includes gateway.conf
        gateway_scan.py GIXY --lies         configurations with a hole, which have to be found
@@ -15,10 +15,10 @@ import tempfile
 SCAN_S = 120
 SEVERITIES = ("MEDIUM", "HIGH")
 KNOWN = {  # plugin: what the finding says, why it is none
-    "if_is_evil": ("set", "one 'set' of a flag that a map reads, nothing else in that 'if': of what "
-                   "may stand in an 'if', set does what it says"),
-    "missing_resolver": ("proxy_pass", "the variables name upstreams of this file, not hosts: nothing "
-                         "is looked up"),
+    "if_is_evil": ("set", "one 'set' of a flag that a map reads, nothing else in that 'if': of "
+                   "what may stand in an 'if', set does what it says"),
+    "missing_resolver": ("proxy_pass", "the variables name upstreams of this file, not hosts: "
+                         "nothing is looked up"),
     "try_files_is_evil_too": ("open_file_cache", "the file never is there: try_files only leads to "
                               "the named location"),
     "proxy_pass_normalized": ("path after the host", "the path is made of groups of a regular "
@@ -28,7 +28,8 @@ HEAD = "events {}\nhttp {\n"
 LIES = {  # plugin: the body of a server that has this hole
     "http_splitting": "location ~ /v1/((?<action>[^.]*)\\.json)?$ { add_header X-Action $action; }",
     "alias_traversal": "location /files { alias /home/; }",
-    "host_spoofing": "location / { proxy_set_header Host $http_host; proxy_pass http://127.0.0.1:1; }",
+    "host_spoofing": "location / { proxy_set_header Host $http_host;"
+                     " proxy_pass http://127.0.0.1:1; }",
 }
 
 

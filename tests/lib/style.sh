@@ -50,6 +50,12 @@ style_docker() {
 		check "hadolint ${file##*/}" "$venv/bin/hadolint" \
 			--config "$top/docker/hadolint.yaml" "$file" || :
 	done
-	check "compose.yml matches the compose schema" "$venv/bin/check-jsonschema" \
-		--builtin-schema vendor.compose-spec "$top/docker/compose.yml" || :
+	for file in compose.yml compose.production.yml; do
+		check "$file matches the compose schema" "$venv/bin/check-jsonschema" \
+			--builtin-schema vendor.compose-spec "$top/docker/$file" || :
+	done
+	check "compose.production.yml leaves nothing open" "$venv/bin/python" \
+		"$top/tests/lib/compose_production.py" || :
+	check "what it left open would be found" "$venv/bin/python" \
+		"$top/tests/lib/compose_production.py" --lies || :
 }

@@ -189,7 +189,8 @@ WRITES = {
     "past audit": "UPDATE audit_log SET action = action WHERE false",
     **{f"less {table}": f"DELETE FROM {table} WHERE false" for table in (
         "events", "seats", "bookings", "booking_log", "users", "audit_log", "partition_progress")},
-    **{f"no {table}": f"TRUNCATE {table} CASCADE" for table in ("seats", "booking_log", "audit_log")},
+    **{f"no {table}": f"TRUNCATE {table} CASCADE" for table in (
+        "seats", "booking_log", "audit_log")},
 }
 READS = {table: f"SELECT * FROM {table} LIMIT 1" for table in (
     "events", "seats", "bookings", "booking_log", "partition_progress", "outbox_progress",
@@ -197,8 +198,9 @@ READS = {table: f"SELECT * FROM {table} LIMIT 1" for table in (
 READS["accounts"] = "SELECT email, password_hash FROM users LIMIT 1"
 MAKES = ["CREATE TABLE x (a integer)", "CREATE TEMP TABLE x (a integer)", "CREATE SCHEMA x",
          "DROP TABLE seats", "ALTER TABLE seats ADD COLUMN x integer", "CREATE ROLE x",
-         "ALTER ROLE postgres PASSWORD 'x'", "SET ROLE postgres", "SET session_replication_role = replica",
-         "COPY seats TO '/tmp/seats'", "COPY seats TO PROGRAM 'cat'",
+         "ALTER ROLE postgres PASSWORD 'x'", "SET ROLE postgres",
+         "SET session_replication_role = replica", "COPY seats TO '/tmp/seats'",
+         "COPY seats TO PROGRAM 'cat'",
          "SELECT pg_read_file('/etc/passwd')", "ALTER SYSTEM SET fsync = off",
          "CREATE EXTENSION postgres_fdw", "SELECT bookings_keep_limit()"]
 MAY = {
@@ -207,8 +209,8 @@ MAY = {
                "read partition_progress"},
     "projector": {"outbox", "read events", "read seats", "read bookings", "read booking_log",
                   "read outbox_progress"},
-    "write_api": {"events", "new events", "new seats", "prices", "accounts", "new accounts", "audit",
-                  "read events", "read seats", "read bookings", "read booking_log",
+    "write_api": {"events", "new events", "new seats", "prices", "accounts", "new accounts",
+                  "audit", "read events", "read seats", "read bookings", "read booking_log",
                   "read audit_log", "read accounts"},
 }
 STATEMENTS = {**WRITES, **{f"read {name}": sql for name, sql in READS.items()}}
@@ -253,7 +255,8 @@ def test_postgresql_lets_in_nobody_else(stack):
                     lambda: pg_as(stack, "worker", "postgres"),
                     lambda: pg_as(stack, "write_api", "template1"),
                     lambda: psycopg.connect(host="127.0.0.1", port=stack.base + 432,
-                                            user="postgres", dbname="seatline", password="another")):
+                                            user="postgres", dbname="seatline",
+                                            password="another")):
         with pytest.raises(psycopg.OperationalError):
             refused()
 
@@ -308,7 +311,8 @@ def test_a_program_does_its_part_in_mongodb_only(stack, name, what):
 
 
 def test_mongodb_answers_nobody_who_is_not_known(stack):
-    with contextlib.closing(pymongo.MongoClient("127.0.0.1", stack.base + 17, directConnection=True,
-                                                serverSelectionTimeoutMS=5000)) as client:
+    with contextlib.closing(pymongo.MongoClient(
+            "127.0.0.1", stack.base + 17, directConnection=True,
+            serverSelectionTimeoutMS=5000)) as client:
         with pytest.raises(pymongo.errors.OperationFailure):
             client["seatline"]["events"].find_one(NOBODY)

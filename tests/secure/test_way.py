@@ -1,4 +1,4 @@
-"""The whole way of a booking, with each program let in everywhere as far as it needs, no further."""
+"""The whole way of a booking, with each program let in as far as it needs, and no further."""
 
 import json
 

@@ -262,7 +262,7 @@ class Stack:
     # --- Kafka ---------------------------------------------------------------------------------
 
     def kafka_as(self, name, password=None):
-        """What a client of Kafka begins with: its user seatline_<name>, where users are asked for."""
+        """What a client of Kafka begins with: its user seatline_<name>, where it has users."""
         client = {"bootstrap.servers": self.kafka_brokers}
         if self.env.get("SECURE", "0") == "0":
             return client
