@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELP_NAME_WIDTH 26
+#define HELP_NAME_WIDTH       26
+#define SECRET_FILE_BYTES_MAX 4096
 
 static const char *type_name(enum config_type type)
 {
@@ -176,10 +177,31 @@ static bool is_production(const struct config_program *program,
 	return false;
 }
 
+/* A file that cannot be read is for its reader to complain of. */
+static bool is_demo_file(const char *path)
+{
+	char text[SECRET_FILE_BYTES_MAX];
+	FILE *const file = fopen(path, "re");
+
+	if (!file)
+		return false;
+	const size_t len = fread(text, 1, sizeof(text), file);
+	(void)fclose(file); /* Was only read. */
+	const bool is_demo = memmem(text, len, CONFIG_DEMO_MARK, strlen(CONFIG_DEMO_MARK));
+	explicit_bzero(text, sizeof(text));
+	return is_demo;
+}
+
+static bool is_of_demo(const struct config_key *key, const char *value)
+{
+	return (is_secret(key) && strstr(value, CONFIG_DEMO_MARK)) ||
+	       (key->flags & CONFIG_SECRET_FILE && is_demo_file(value));
+}
+
 static bool is_for_production(const struct config_program *program, const struct config_key *key,
 			      const char *value, FILE *out)
 {
-	if (is_secret(key) && strstr(value, CONFIG_DEMO_MARK)) {
+	if (is_of_demo(key, value)) {
 		(void)fprintf(out,
 			      "%s: %s is a secret of the demo: PRODUCTION=true wants your own\n",
 			      program->name, key->name);
@@ -204,9 +226,10 @@ int config_parse(const struct config_program *program, const char *(*lookup)(con
 	int bad = 0;
 	for (size_t i = 0; i < program->count; i++) {
 		const struct config_key *const key = &program->keys[i];
-		if (!parse_key(program, key, lookup, ret, out) ||
-		    (in_production &&
-		     !is_for_production(program, key, value_of(key, lookup), out)))
+		if (!parse_key(program, key, lookup, ret, out))
+			bad++;
+		else if (in_production &&
+			 !is_for_production(program, key, value_of(key, lookup), out))
 			bad++;
 	}
 	return bad;

@@ -25,7 +25,12 @@
 #define CONFIG_DEMO_MARK "de305ec2"
 
 enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_BOOL };
-enum config_flag { CONFIG_PLAIN = 0, CONFIG_SECRET = 1, CONFIG_REQUIRED = 2 };
+enum config_flag {
+	CONFIG_PLAIN = 0,
+	CONFIG_SECRET = 1,
+	CONFIG_REQUIRED = 2,
+	CONFIG_SECRET_FILE = 4, /* names a file of secrets; not one itself */
+};
 
 struct config_key {
 	const char *name; /* the environment variable */

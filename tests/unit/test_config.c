@@ -15,6 +15,7 @@ struct values {
 	char password[CONFIG_TEXT_BYTES_MAX];
 	char key[CONFIG_TEXT_BYTES_MAX];
 	char auth_mode[CONFIG_TEXT_BYTES_MAX];
+	char keys_file[CONFIG_TEXT_BYTES_MAX];
 	struct config_common common;
 };
 
@@ -39,6 +40,8 @@ static const struct config_key server_keys[] = {
 	  "jwt or open" },
 	{ "T_PASSWORD", CONFIG_TEXT, CONFIG_SECRET, offsetof(struct values, password), "", 0, 100,
 	  "the password" },
+	{ "T_KEYS_FILE", CONFIG_TEXT, CONFIG_SECRET_FILE, offsetof(struct values, keys_file), "", 0,
+	  100, "file of keys" },
 	CONFIG_KEYS_COMMON(struct values, common, "9081", "15000"),
 };
 /* clang-format on */
@@ -282,10 +285,10 @@ Test(config, refuses_secrets_of_the_demo_in_production_and_does_not_tell_them)
 
 	for (size_t i = 0; i < COUNT(bad) * COUNT(switches); i++) {
 		const char *const *const is = bad[i / COUNT(switches)];
-		const char *const environment[] = {
-			"T_KEY", "abcd", "PRODUCTION", switches[i % COUNT(switches)], is[0], is[1],
-			NULL
-		};
+		const char *const environment[] = { "T_KEY",      "abcd",
+						    "PRODUCTION", switches[i % COUNT(switches)],
+						    is[0],        is[1],
+						    NULL };
 		struct values values;
 		_cleanup_free_ char *complaints = NULL;
 		cr_expect_eq(parse(environment, &values, &complaints), 1, "accepted %s", is[1]);
@@ -299,9 +302,9 @@ Test(config, takes_the_demos_secrets_where_it_is_no_production)
 	static const char *const switches[] = { "", "false", "0" };
 
 	for (size_t i = 0; i < COUNT(switches); i++) {
-		const char *const environment[] = {
-			"T_KEY", "abcd", "T_PASSWORD", DEMO_SECRET, "PRODUCTION", switches[i], NULL
-		};
+		const char *const environment[] = { "T_KEY",     "abcd",       "T_PASSWORD",
+						    DEMO_SECRET, "PRODUCTION", switches[i],
+						    NULL };
 		struct values values;
 		_cleanup_free_ char *complaints = NULL;
 		cr_expect_eq(parse(environment, &values, &complaints), 0, "%s", complaints);
@@ -312,16 +315,51 @@ Test(config, takes_the_demos_secrets_where_it_is_no_production)
 
 Test(config, takes_secrets_of_the_operators_own_in_production)
 {
-	static const char *const environment[] = { "AUTH_MODE",  "jwt",
-						   "T_PASSWORD", "hunter2hunter2",
-						   "PRODUCTION", "true",
-						   NULL };
+	static const char *const environment[] = {
+		"AUTH_MODE", "jwt", "T_PASSWORD", "hunter2hunter2", "PRODUCTION", "true", NULL
+	};
 	struct values values;
 	_cleanup_free_ char *complaints = NULL;
 
 	cr_expect_eq(parse_as(&server, environment, &values, &complaints), 0, "%s", complaints);
 	cr_expect_str_eq(complaints, "");
 	cr_expect(values.common.production);
+}
+
+static int parse_keys_file(const char *content, char **complaints)
+{
+	char path[] = "/tmp/test_config-XXXXXX";
+	const int fd = mkstemp(path);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, content, strlen(content)), (ssize_t)strlen(content));
+	(void)close(fd);
+	const char *const environment[] = { "AUTH_MODE",   "jwt", "PRODUCTION", "true",
+					    "T_KEYS_FILE", path,  NULL };
+	struct values values;
+
+	const int bad = parse_as(&server, environment, &values, complaints);
+	(void)unlink(path);
+	return bad;
+}
+
+Test(config, looks_into_files_of_secrets_in_production)
+{
+	_cleanup_free_ char *own = NULL, *demo = NULL;
+
+	cr_expect_eq(parse_keys_file("k2:0123456789abcdef\nk1:fedcba\n", &own), 0, "%s", own);
+	cr_expect_eq(parse_keys_file("k2:0123456789abcdef\nk1:" DEMO_SECRET "\n", &demo), 1);
+	cr_expect_str_eq(demo, "server: T_KEYS_FILE is a secret of the demo: PRODUCTION=true wants "
+			       "your own\n");
+}
+
+Test(config, leaves_a_file_of_secrets_that_is_not_there_to_its_reader)
+{
+	static const char *const environment[] = { "AUTH_MODE",  "jwt",  "T_KEYS_FILE", "/nowhere",
+						   "PRODUCTION", "true", NULL };
+	struct values values;
+	_cleanup_free_ char *complaints = NULL;
+
+	cr_expect_eq(parse_as(&server, environment, &values, &complaints), 0, "%s", complaints);
 }
 
 Test(config, refuses_to_ask_nobody_who_they_are_in_production)
