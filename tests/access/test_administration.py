@@ -185,7 +185,7 @@ def test_a_price_is_of_what_is_sold_from_then_on(admin, alice):
     changed(admin, event, {"prices": [{"section": "Hall", "priceMinor": 100}]})
     assert alice.held(event, ["Hall-A-2", "Hall-A-3"])["total_minor"] == 200
     assert alice.booking(before["booking_id"])["total_minor"] == 2500
-    wait_for(lambda: "2500" not in str(seen(admin, event, "/layout")), 10, "the layout has the prices")
+    wait_for(lambda: "2500" not in str(seen(admin, event, "/layout")), 10, "the layout says so")
 
 
 @pytest.mark.parametrize("changes, field", [
@@ -250,6 +250,15 @@ def test_the_same_key_is_the_same_commands(admin):
     outcomes(admin, first)
     rows = admin.pg_value("SELECT count(*) FROM booking_log WHERE event_id = %s", event)
     assert rows == len(first), "each had one effect"
+
+
+def test_1000_seats_of_long_names_are_one_request(admin):
+    prefix = "x" * 56
+    event = post_event(admin, 1000, sections=[
+        {"name": "Hall", "seatPrefix": prefix, "rows": ["A"], "seatsPerRow": 1000}])
+    commands = put(admin, event, "block", [f"{prefix}-A-{n}" for n in range(1, 1001)])
+    assert len(commands) == 100
+    wait_for(lambda: seen(admin, event)["counts"]["blocked"] == 1000, 20, "all are blocked")
 
 
 def test_seats_of_no_event_are_not_blocked(admin):

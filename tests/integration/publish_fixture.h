@@ -79,7 +79,7 @@ struct booking_id publish_accepted_id(const struct raw_answer *answer);
 /* field NULL: whatever its errors are. */
 void publish_expect_refusal(const struct raw_answer *answer, int status, const char *type,
 			    const char *field);
-/* That the message is in the booking's partition, under this key, and is exactly these members and
- * the time of just now. */
+/* That the message is in the booking's partition, under this key, and is exactly these members, the
+ * address of this machine and the time of just now. */
 void publish_expect_message(const struct published *message, const struct booking_id *id,
 			    const char *key, const char *members);
