@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from support.administer import administer
 from support.checks import Accepted, check_all, wait_decided, wait_none_held
 
 LOCK_TTL_S = 30
@@ -31,13 +32,16 @@ def pairs(first, last):
 
 def everything_a_worker_does(stack, accepted):
     """Stops the workers, and leaves for them commands of each kind, in several partitions, and
-    holds to sweep. Answers the events, and what each booking will be once it is settled."""
+    holds and bookings of a cancelled event to sweep. Answers the events, and what each booking will be once it is settled."""
     lasting = stack.create_events(2, 24, hold_ttl_ms=600_000)
     lapsing = stack.create_events(2, 8, hold_ttl_ms=100)
+    doomed = stack.create_events(1, 10, hold_ttl_ms=600_000)
     hold = lambda event, seats, user, mode="hold": accepted.booking(
         stack.hold(event, seats, user, mode))
     held = {event: [hold(event, seats, "anna") for seats in pairs(1, 16)] for event in lasting}
     lapsed = {event: [hold(event, seats, "anna") for seats in pairs(1, 8)] for event in lapsing}
+    ending = [hold(doomed[0], seats, "anna", mode)
+              for seats, mode in zip(pairs(1, 8), ("hold", "book") * 2)]
     stack.wait_settled(accepted.bookings, PROMPT_S)
     stack.stop(stack.instances("worker"))
 
@@ -58,7 +62,13 @@ def everything_a_worker_does(stack, accepted):
         accepted.command(stack.command(ids[0], "confirm", "anna"))
         expected[hold(event, ["S4", "S5"], "ben", "book")] = "confirmed"
         expected[hold(event, ["S1", "S2"], "ben")] = "expired"
-    return lasting + lapsing, expected
+    command = lambda kind, *seats: administer(stack, kind, doomed[0], *seats)
+    for kind, seats, status in (("block", [["S1", "S9"]], "done"),
+                                ("unblock", [["S10"]], "rejected"), ("cancel_event", [], "done")):
+        expected[command(kind, *seats)] = status
+    accepted.bookings.update(expected)
+    expected |= dict.fromkeys(ending, "cancelled")
+    return lasting + lapsing + doomed, expected
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -74,10 +84,13 @@ def test_a_worker_killed_at_each_step_loses_nothing_and_does_nothing_twice(stack
     wait_decided(stack, accepted, PROMPT_S)
 
     # A seat whose lock may still lie in Redis is decided as fast as any other.
-    for event in events:
+    for event in events[:4]:
         booking_id = accepted.booking(stack.hold(event, ["S5"], "carl"))
         expected[booking_id] = "rejected"
     wait_decided(stack, accepted, PROMPT_S - (time.monotonic() - restarted))
     wait_none_held(stack, events[2:], PROMPT_S)
+    for booking_id, status in expected.items():
+        if status == "cancelled":
+            stack.wait_status(booking_id, status, PROMPT_S)
     replay = check_all(stack, events, accepted)
     assert {b: rows[-1].status for b, rows in replay.bookings.items()} == expected
