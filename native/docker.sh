@@ -20,6 +20,8 @@ mode() {
 # compose.yml takes these from the environment, the passwords from the file of secrets.
 docker_prepare() {
 	settings_load
+	((SECURE == 0 && PRODUCTION == 0)) ||
+		die 'SECURE and PRODUCTION are for native mode: docker/compose.production.yml has both'
 	export SEATLINE_GATEWAY_HOST SEATLINE_GATEWAY_PORT PARTITIONS
 	export WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES
 	export WRITES_MAX READS_MAX AUTH_MODE CORS_ORIGINS SEATLINE_TLS_PORT
