@@ -10,7 +10,7 @@ RUN meson setup --buildtype=release -Dtests=disabled /build /src \
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-    libcivetweb1 libjansson4 libmongoc-1.0-0 libsodium23 \
+    libcivetweb1 libhiredis0.14 libjansson4 libmongoc-1.0-0 libsodium23 \
     && rm -rf /var/lib/apt/lists/*
 COPY --chmod=755 docker/http-ok.sh /usr/local/bin/http-ok
 COPY --from=build /build/read-api/read-api /usr/local/bin/read-api
