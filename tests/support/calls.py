@@ -37,13 +37,19 @@ class Calls:
     def __init__(self, stack, owner):
         self.stack, self.owner = stack, owner
         self.event = stack.create_event(SEATS, "routes")
-        self.seats = (f"S{n}" for n in range(1, SEATS))
-        booking_id = owner.held(self.event, [next(self.seats)])["booking_id"]
+        self.numbers = itertools.count(1)
+        booking_id = owner.held(self.event, [self.seat()])["booking_id"]
         self.email = f"routes-{booking_id}@example.com"
         answer = stack.web.post("/api/auth/register", {"email": self.email, "password": PASSWORD})
         assert answer.status == 201, answer
         self.values = {"eventId": self.event, "bookingId": booking_id, "userId": owner.user_id,
                        "partition": "0", "offset": str(self.letter(booking_id))}
+
+    def seat(self):
+        """A free one; the last of all is for who blocks seats."""
+        number = next(self.numbers)
+        assert number < SEATS
+        return f"S{number}"
 
     def letter(self, booking_id):
         """The offset of a dead letter, in partition 0, that can be decoded."""
@@ -61,8 +67,8 @@ class Calls:
     def body(self, key):
         """A new one each time; None: there is none."""
         make = {
-            "POST /api/book": lambda: self.booking(seatId=next(self.seats)),
-            "POST /api/bookings": lambda: self.booking(seatIds=[next(self.seats)]),
+            "POST /api/book": lambda: self.booking(seatId=self.seat()),
+            "POST /api/bookings": lambda: self.booking(seatIds=[self.seat()]),
             "POST /api/events": lambda: event_of(2, "routed"),
             "PATCH /api/events/{eventId}": lambda: {"venue": f"Hall {next(_numbers)}"},
             "PUT /api/events/{eventId}/seats/block": lambda: {"seatIds": [f"S{SEATS}"]},
