@@ -1,4 +1,4 @@
-"""What administrators' commands come to, for all who look: from Kafka to the map and the booking."""
+"""What comes of administrators' commands, for all who look: from Kafka to map and booking."""
 
 from support.administer import ADMIN, administer
 from support.checks import check_all

@@ -32,7 +32,8 @@ def pairs(first, last):
 
 def everything_a_worker_does(stack, accepted):
     """Stops the workers, and leaves for them commands of each kind, in several partitions, and
-    holds and bookings of a cancelled event to sweep. Answers the events, and what each booking will be once it is settled."""
+    holds and bookings of a cancelled event to sweep. Answers the events, and what each booking will
+    be once it is settled."""
     lasting = stack.create_events(2, 24, hold_ttl_ms=600_000)
     lapsing = stack.create_events(2, 8, hold_ttl_ms=100)
     doomed = stack.create_events(1, 10, hold_ttl_ms=600_000)
