@@ -21,7 +21,7 @@ mode() {
 docker_prepare() {
 	settings_load
 	((SECURE == 0 && PRODUCTION == 0)) ||
-		die 'SECURE and PRODUCTION are for native mode: docker/compose.production.yml has both'
+		die 'SECURE and PRODUCTION are native: see docker/compose.production.yml'
 	export SEATLINE_GATEWAY_HOST SEATLINE_GATEWAY_PORT PARTITIONS
 	export WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES
 	export WRITES_MAX READS_MAX AUTH_MODE CORS_ORIGINS SEATLINE_TLS_PORT

@@ -73,6 +73,15 @@ nginx_make_kept_dir() {
 	mkdir -m 711 -- "$(nginx_kept_dir)" 2>/dev/null || :
 }
 
+# Where it is: another user's is none.
+nginx_place() {
+	local directory
+
+	directory=$(nginx_kept_dir)
+	[[ -O $directory && ! -L $directory ]] || directory=$STATE/nginx
+	printf '%s' "$directory"
+}
+
 nginx_remove_kept_dir() { rm -rf -- "$(nginx_kept_dir)" 2>/dev/null || :; }
 
 # Writes nginx.conf and, beside the one in use, gateway.conf.new.
@@ -88,8 +97,7 @@ nginx_configure() {
 	local TLS_KEY=$NGINX_DIR/tls/key.pem
 	local "${OUTSIDE[@]}" name connections
 
-	KEPT_DIR=$(nginx_kept_dir)
-	[[ -O $KEPT_DIR && ! -L $KEPT_DIR ]] || KEPT_DIR=$NGINX_DIR
+	KEPT_DIR=$(nginx_place)
 	DOCS_DIR=$KEPT_DIR/docs
 	# Started by root, the workers that talk to the outside still are nobody special.
 	if ((EUID == 0)); then
@@ -104,7 +112,6 @@ nginx_configure() {
 	WRITE_API_OPS_SERVERS=$(upstream_servers "${OPS_OFFSET[write-api]}" "$WRITE_API_INSTANCES")
 	READ_API_OPS_SERVERS=$(upstream_servers "${OPS_OFFSET[read-api]}" "$READ_API_INSTANCES")
 	mkdir -p -- "$NGINX_DIR"
-	nginx_make_docs "$DOCS_DIR"
 	if ((SEATLINE_TLS)); then
 		TLS_LISTEN=$SEATLINE_GATEWAY_HOST:$SEATLINE_TLS_PORT
 		nginx_make_certificate "$NGINX_DIR/tls"
@@ -138,6 +145,7 @@ nginx_start() {
 	STEP_RESULT=running
 	service_is_running nginx || nginx_make_kept_dir
 	nginx_configure
+	nginx_make_docs "$(nginx_place)/docs"
 	cmp -s -- "$config.new" "$config" && changed=0
 	mv -f -- "$config.new" "$config"
 	if ! service_is_running nginx; then

@@ -126,6 +126,7 @@ def test_answers_to_bookings_say_so_too(alice):
         assert answer.status == status, answer
         assert_headers(answer)
         assert len(answer.headers.get_all("Location") or []) == (status < 300)
+        alice.outcome(answer.json()["bookingId"] if status != 201 else answer.json()["booking_id"])
 
 
 def test_with_all_programs_gone_nginx_says_so_itself(alice):
