@@ -61,6 +61,7 @@ Environment (remembered from start to start, except the last three):
                                     requests of one address, and of one user; 0 (open mode): any
   ADDRESS_CONNECTIONS_MAX  256 in jwt mode: the same at once, live connections among them
   SEATLINE_TLS           0          1: https as well, on SEATLINE_TLS_PORT (8443)
+  TRUSTED_PROXIES        none       who stands in front and says whose address it is: "10.0.0.1 ..."
   CORS_ORIGINS           none       other sites whose pages may call: "https://a.example ..."
   SEATLINE_PORT_BASE     18000      all other ports are this and up to 432 more, on 127.0.0.1
   PARTITIONS             12         of the topic booking_requests, when it is created

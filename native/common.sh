@@ -125,7 +125,7 @@ readonly SETTINGS=(SEATLINE_GATEWAY_HOST SEATLINE_GATEWAY_PORT SEATLINE_PORT_BAS
 	WRITE_API_INSTANCES WORKER_INSTANCES PROJECTOR_INSTANCES READ_API_INSTANCES
 	WRITES_MAX READS_MAX
 	AUTH_MODE RATE_BOOKINGS_PER_MIN RATE_LISTS_PER_MIN RATE_AUTH_PER_MIN ADDRESS_CONNECTIONS_MAX
-	SEATLINE_TLS SEATLINE_TLS_PORT CORS_ORIGINS SECURE PRODUCTION)
+	SEATLINE_TLS SEATLINE_TLS_PORT CORS_ORIGINS TRUSTED_PROXIES SECURE PRODUCTION)
 # Of the limits only what somebody chose is remembered: the default is the mode's.
 readonly ADDRESS_CONNECTIONS_JWT=256
 declare -rA RATES_JWT=([RATE_BOOKINGS_PER_MIN]=10 [RATE_LISTS_PER_MIN]=100 [RATE_AUTH_PER_MIN]=5)
@@ -164,7 +164,7 @@ settings_outside() {
 	local name
 
 	: "${AUTH_MODE:=open}" "${SEATLINE_TLS:=0}" "${SEATLINE_TLS_PORT:=8443}"
-	: "${CORS_ORIGINS:=none}" "${SECURE:=0}" "${PRODUCTION:=0}"
+	: "${CORS_ORIGINS:=none}" "${TRUSTED_PROXIES:=none}" "${SECURE:=0}" "${PRODUCTION:=0}"
 	[[ $AUTH_MODE == open || $AUTH_MODE == jwt ]] ||
 		die "AUTH_MODE is '$AUTH_MODE', but must be open or jwt"
 	for name in "${!RATES_JWT[@]}"; do
@@ -176,6 +176,18 @@ settings_outside() {
 	setting_check SECURE 0 1
 	setting_check PRODUCTION 0 1
 	origins_check
+	proxies_check
+}
+
+proxies_check() {
+	local proxy proxies pattern='^([0-9]{1,3}\.){3}[0-9]{1,3}(/[0-9]{1,2})?$'
+
+	[[ $TRUSTED_PROXIES != none ]] || return 0
+	read -ra proxies <<<"$TRUSTED_PROXIES"
+	for proxy in "${proxies[@]}"; do
+		[[ $proxy =~ $pattern ]] ||
+			die "TRUSTED_PROXIES has '$proxy', but must be none or like 10.1.0.0/16"
+	done
 }
 
 # An origin as a browser sends it, or nothing; "*" and "null" are everybody.

@@ -5,10 +5,12 @@
 # Reads    RATE_BOOKINGS_PER_MIN, RATE_LISTS_PER_MIN, RATE_AUTH_PER_MIN: 0 is no limit
 #          ADDRESS_CONNECTIONS_MAX: requests of one address at once; 0 is no limit
 #          CORS_ORIGINS: origins separated by spaces, or none
+#          TRUSTED_PROXIES: addresses or networks separated by spaces, or none
 #          TLS_LISTEN, TLS_CERTIFICATE, TLS_KEY: an address, and two files; no address: no TLS
 # Sets     the variables that OUTSIDE names, for the template.
 
-readonly OUTSIDE=(LIMIT_ZONES LIMITS RATE_POLICIES RATE_ANSWERS RETRY_AFTER CORS_MAP CORS_VARY TLS)
+readonly OUTSIDE=(LIMIT_ZONES LIMITS RATE_POLICIES RATE_ANSWERS RETRY_AFTER CORS_MAP CORS_VARY TLS
+	REAL_ADDRESS)
 
 render_outside() {
 	LIMIT_ZONES='' LIMITS='' RATE_POLICIES='' RATE_ANSWERS='' RETRY_AFTER='' TLS=''
@@ -20,6 +22,7 @@ render_outside() {
 		LIMITS+="limit_conn connections $ADDRESS_CONNECTIONS_MAX;"$'\n\t'
 	fi
 	render_cors
+	render_proxies
 	[[ -z $TLS_LISTEN ]] || TLS=$(
 		cat <<-END
 			listen $TLS_LISTEN ssl backlog=4096 reuseport so_keepalive=60s:15s:4;
@@ -43,6 +46,18 @@ render_rate() {
 	RATE_POLICIES+="\"REJECTED $class\" '\"$class\";q=$quota;w=60';"$'\n\t'
 	RATE_ANSWERS+="\"REJECTED $class\" '\"$class\";r=0;t=$wait_s';"$'\n\t'
 	RETRY_AFTER+="\"REJECTED $class\" $wait_s;"$'\n\t'
+}
+
+render_proxies() {
+	local proxies proxy
+
+	REAL_ADDRESS=''
+	[[ $TRUSTED_PROXIES != none ]] || return 0
+	read -ra proxies <<<"$TRUSTED_PROXIES"
+	for proxy in "${proxies[@]}"; do
+		REAL_ADDRESS+="set_real_ip_from $proxy;"$'\n'
+	done
+	REAL_ADDRESS+=$'real_ip_header X-Forwarded-For;\nreal_ip_recursive on;\n'
 }
 
 render_cors() {

@@ -349,13 +349,14 @@ def test_the_certificate_is_made_once_and_names_where_it_is(tls, stack):
 
 # --- how often an address may ask ----------------------------------------------------------------
 
+PROXY = "127.9.9.9"
 QUOTAS = {"bookings": 4, "lists": 60, "auth": 2}
 _addresses = (f"127.0.{n // 250 + 1}.{n % 250 + 1}" for n in itertools.count())
 
 
 @pytest.fixture(scope="module")
 def limiting(whole_stack):
-    with gateway_with(whole_stack, ADDRESS_CONNECTIONS_MAX="5",
+    with gateway_with(whole_stack, ADDRESS_CONNECTIONS_MAX="5", TRUSTED_PROXIES=f"{PROXY}/32",
                       **{f"RATE_{name.upper()}_PER_MIN": str(quota)
                          for name, quota in QUOTAS.items()}):
         yield whole_stack
@@ -433,6 +434,20 @@ def test_another_address_cannot_be_claimed(limiting, address):
     asked = [address.request("POST", "/api/auth/login", b"{}", {
         **headers, "X-Forwarded-For": f"192.0.2.{n}"}).status for n in range(6)]
     assert asked.count(429) == 6 - QUOTAS["auth"], asked
+
+
+def test_a_trusted_proxy_says_whose_address_it_is(limiting):
+    """The last one that is not a proxy: what stands before it, anybody may have written."""
+    proxy = Address(limiting.gateway_port, PROXY)
+
+    def ask(forwarded):
+        return proxy.request("POST", "/api/auth/login", b"{}", {
+            **JSON, "X-Forwarded-For": forwarded}).status
+
+    for client in ("192.0.2.77", f"192.0.2.78, {PROXY}"):
+        assert [ask(client) for _ in range(4)].count(429) == 4 - QUOTAS["auth"]
+    asked = [ask(f"198.51.100.{n}, 192.0.2.79") for n in range(4)]
+    assert asked.count(429) == 4 - QUOTAS["auth"]
 
 
 def test_what_has_no_limit_is_not_counted(limiting, address, event):

@@ -1,4 +1,4 @@
-"""Requests that would be something else on their way: two of them, another path, a line of a log."""
+"""Requests that would be something else: two of them, another path, a line of a log."""
 
 import itertools
 import json

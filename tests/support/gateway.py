@@ -9,8 +9,9 @@ import ssl
 from support.web import TIMEOUT_S, Answer
 
 # What the suites' stacks have; an empty variable would mean "as the last time".
-USUAL = {"CORS_ORIGINS": "none", "SEATLINE_TLS": "0", "ADDRESS_CONNECTIONS_MAX": "0",
-         "RATE_BOOKINGS_PER_MIN": "0", "RATE_LISTS_PER_MIN": "0", "RATE_AUTH_PER_MIN": "0"}
+USUAL = {"CORS_ORIGINS": "none", "SEATLINE_TLS": "0", "TRUSTED_PROXIES": "none",
+         "ADDRESS_CONNECTIONS_MAX": "0", "RATE_BOOKINGS_PER_MIN": "0", "RATE_LISTS_PER_MIN": "0",
+         "RATE_AUTH_PER_MIN": "0"}
 
 
 @contextlib.contextmanager
