@@ -58,6 +58,11 @@ images_build() {
 		check "$image holds no compiler" image_has_no_compiler "$image" || :
 		if [ "$image" = nginx ]; then
 			check "nginx accepts its configuration" image_run nginx -t || :
+			check "nginx accepts https, origins and limits" image_exec nginx env \
+				SEATLINE_TLS=1 CORS_ORIGINS=https://seatline.example \
+				RATE_AUTH_PER_MIN=5 ADDRESS_CONNECTIONS_MAX=9 gateway -t || :
+			check "nginx has the page of the contract" image_exec nginx test \
+				-r /usr/share/seatline/docs/openapi.json || :
 		else
 			check "$image --help" image_run "$image" --help || :
 			check "$image refuses to run unconfigured" image_refuses "$image" || :
