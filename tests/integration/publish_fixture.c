@@ -275,8 +275,8 @@ void publish_expect_message(const struct published *message, const struct bookin
 	cr_assert_eq(command_decode(message->value, message->value_len, &command, &err), ERR_OK,
 		     "%s", err.text);
 	clock_format(command.requested_at_ms, time);
-	(void)snprintf(expected, sizeof(expected), "{%s,\"address\":\"127.0.0.1\",\"requestedAt\":\"%s\"}",
-		       members, time);
+	(void)snprintf(expected, sizeof(expected),
+		       "{%s,\"address\":\"127.0.0.1\",\"requestedAt\":\"%s\"}", members, time);
 	cr_expect_str_eq(message->value, expected, "%s", message->value);
 	cr_expect_leq(command.requested_at_ms, clock_wall_ms());
 	cr_expect_geq(command.requested_at_ms, clock_wall_ms() - JUST_NOW_MS);

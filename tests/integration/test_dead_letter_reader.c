@@ -64,7 +64,7 @@ static void put(int32_t partition, const char *value, size_t len)
 					       .key_len = 1,
 					       .value = value,
 					       .value_len = len,
-					       .headers = { { .name = "reason", .value = "why" } } };
+					       .headers = { { "reason", "why", 0 } } };
 
 	cr_assert_eq(kafka_producer_send_all(producer, &message, 1, &err), ERR_OK, "%s",
 		     err.text);
