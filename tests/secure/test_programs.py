@@ -1,48 +1,19 @@
 """What programs do about passwords: wrong ones, those of the demo, and none of them in a log."""
 
-import contextlib
 import os
 import secrets
-import signal
-import subprocess
 
 import pytest
 
 from lib import leaks
+from support.beside import environment, running
 from support.people import mint
-from support.stack import ROOT
 from support.wait import wait_for
-from support.web import Client
 
-PORTS = 320  # from here on of the stack's base, that nothing else has
 EXIT_BAD = 78
 WRONG = "hunter2hunter2hunter2"
 PROGRAMS = ("write-api", "worker", "projector", "read-api")
 DEMO = leaks.DEMO_MARK
-
-
-def environment(stack, program, **changes):
-    """As the first instance has it, on ports of its own."""
-    ports = {"OPS_PORT": PORTS, "HTTP_PORT": PORTS + 1, "WAIT_PORT": PORTS + 2}
-    return {**stack[f"{program}-0"].env,
-            **{name: str(stack.base + port) for name, port in ports.items()}, **changes}
-
-
-@contextlib.contextmanager
-def running(stack, program, log, **changes):
-    """Beside the others; answers a client of its private port."""
-    with open(log, "wb") as out:
-        child = subprocess.Popen([stack.build / program / program], cwd=ROOT, stdout=out,
-                                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                 env=environment(stack, program, **changes))
-    try:
-        ops = Client(stack.base + PORTS)
-        wait_for(lambda: ops.get("/livez").status == 200, 20, f"{program} is alive")
-        yield ops
-        assert child.poll() is None, log.read_text()
-    finally:
-        child.send_signal(signal.SIGTERM)
-        child.wait(30)
 
 
 @pytest.mark.parametrize("program", ["write-api", "worker"])
