@@ -66,8 +66,8 @@ bool auth_is_loopback(const char *host);
 	{ "JWT_KEYS", CONFIG_TEXT, CONFIG_SECRET, offsetof(type, field.keys), "", 0, \
 	  CONFIG_TEXT_BYTES_MAX - 1, \
 	  "kid:64 hexadecimal digits, comma-separated; the first signs tokens, all verify them" }, \
-	{ "JWT_KEYS_FILE", CONFIG_TEXT, CONFIG_SECRET_FILE, offsetof(type, field.keys_file), "", 0, \
-	  CONFIG_TEXT_BYTES_MAX - 1, \
+	{ "JWT_KEYS_FILE", CONFIG_TEXT, CONFIG_SECRET_FILE, offsetof(type, field.keys_file), "", \
+	  0, CONFIG_TEXT_BYTES_MAX - 1, \
 	  "a file with the same, one key a line, instead of JWT_KEYS" }, \
 	{ "JWT_ISSUER", CONFIG_TEXT, CONFIG_PLAIN, offsetof(type, field.issuer), "seatline", 1, \
 	  JWT_NAME_BYTES_MAX - 1, "the iss of tokens" }, \

@@ -19,6 +19,7 @@ struct passwords {
 	pthread_mutex_t lock;
 	pthread_cond_t left;
 	size_t free;
+	size_t waiting;
 	int64_t wait_ms;
 	char nobody[PASSWORD_HASH_BYTES_MAX];
 };
@@ -79,8 +80,12 @@ static bool enter(struct passwords *passwords)
 	int status = 0;
 
 	(void)pthread_mutex_lock(&passwords->lock);
+	if (passwords->free == 0 && passwords->waiting == PASSWORD_WAITERS_MAX)
+		status = ETIMEDOUT;
+	passwords->waiting++;
 	while (passwords->free == 0 && status != ETIMEDOUT)
 		status = pthread_cond_timedwait(&passwords->left, &passwords->lock, &until);
+	passwords->waiting--;
 	const bool entered = passwords->free > 0;
 	if (entered)
 		passwords->free--;

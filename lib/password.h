@@ -2,9 +2,10 @@
  * password - hashes of passwords by argon2id, a few at a time.
  *
  * A hash takes PASSWORD_MEMORY_BYTES and some 50 ms of a core, on purpose. So at most `at_once` are
- * worked on, and whoever comes meanwhile waits at most wait_ms for a turn.
+ * worked on, and whoever comes meanwhile waits at most wait_ms for a turn, with at most
+ * PASSWORD_WAITERS_MAX others: many logins leave places in a program for what is not one.
  * Threads  any.
- * Errors   ERR_UNAVAILABLE: no turn came in time, or there is no memory.
+ * Errors   ERR_UNAVAILABLE: no turn came in time, too many wait, or there is no memory.
  * Source   RFC 9106; libsodium crypto_pwhash, INTERACTIVE limits.
  */
 #pragma once
@@ -18,6 +19,7 @@
 
 #define PASSWORD_HASH_BYTES_MAX 128
 #define PASSWORD_MEMORY_BYTES   (64u << 20)
+#define PASSWORD_WAITERS_MAX    16
 
 struct passwords;
 

@@ -5,7 +5,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define PASSWORD "correct horse"
+#define PASSWORD    "correct horse"
+#define THREADS_MAX (PASSWORD_WAITERS_MAX + 8)
 
 static struct passwords *open_passwords(size_t at_once, int64_t wait_ms)
 {
@@ -78,7 +79,7 @@ static void *work(void *ctx)
 
 static void run(struct worker *worker, size_t threads)
 {
-	pthread_t ids[8];
+	pthread_t ids[THREADS_MAX];
 
 	cr_assert_leq(threads, sizeof(ids) / sizeof(ids[0]));
 	for (size_t i = 0; i < threads; i++)
@@ -105,5 +106,16 @@ Test(password, lets_all_have_their_turn_who_wait)
 
 	run(&worker, 4);
 	cr_expect_eq(atomic_load(&worker.done), 4);
+	passwords_free(worker.passwords);
+}
+
+Test(password, lets_so_many_wait_and_no_more)
+{
+	struct worker worker = { .passwords = open_passwords(1, 60000) };
+
+	run(&worker, THREADS_MAX);
+	cr_expect_geq(atomic_load(&worker.done), PASSWORD_WAITERS_MAX + 1);
+	cr_expect_geq(atomic_load(&worker.refused), 1);
+	cr_expect_eq(atomic_load(&worker.done) + atomic_load(&worker.refused), THREADS_MAX);
 	passwords_free(worker.passwords);
 }
