@@ -457,6 +457,20 @@ def test_what_has_no_limit_is_not_counted(limiting, address, event):
     assert 429 not in statuses(address, 70, "PUT", "/api/book")  # no such method: nothing to limit
 
 
+def test_who_asks_too_often_does_not_fill_the_log(limiting, address):
+    asked = statuses(address, 150, "POST", "/api/auth/login", b"{}", JSON)
+    log = limiting.state / "log" / "nginx-access.log"
+    count = asked.count(429)
+    assert count == 150 - QUOTAS["auth"]
+
+    def logged(status):
+        return sum(f'"remote":"{address.address}"' in line and f'"status":{status}' in line
+                   for line in log.read_text().splitlines())
+
+    wait_for(lambda: logged(422) + logged(400) == QUOTAS["auth"], 10, "the others are logged")
+    assert logged(429) < count / 4  # some one in a hundred
+
+
 def test_a_refused_booking_has_no_effect(limiting, alice, address):
     event = alice.create_event(9)
     bodies = [f'{{"eventId":"{event}","seatId":"S{n}"}}'.encode() for n in range(1, 8)]
