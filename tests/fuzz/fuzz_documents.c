@@ -16,7 +16,9 @@
 #include "booking_outcome.h"
 #include "events.h"
 #include "http_internal.h"
+#include "ident.h"
 #include "layout_json.h"
+#include "own_map.h"
 #include "page.h"
 #include "seat_map_json.h"
 
@@ -239,6 +241,39 @@ static err_code write_map(const struct documents *documents, struct strbuf *out,
 	return code == ERR_OK ? seat_map_write_end(&writer, ret, err) : code;
 }
 
+/* Of each user in a map: they are shown their own seats and nobody else's. */
+static void check_own_maps(const struct strbuf *map, const json_t *whole)
+{
+	_cleanup_(strbuf_done) struct strbuf out;
+	const json_t *const seats = json_object_get(whole, "seats");
+	size_t i, k;
+	json_t *seat, *own_seat;
+
+	strbuf_init(&out, OUT_BYTES_MAX);
+	json_array_foreach(seats, i, seat)
+	{
+		const char *const user = json_string_value(json_object_get(seat, "user_id"));
+
+		if (!user || !ident_is_valid(user, strlen(user)))
+			continue;
+		REQUIRE(own_map_may_have(map->data, map->len, user));
+		strbuf_reset(&out);
+		own_map_write(map->data, map->len, user, &out);
+		_cleanup_(json_decrefp) json_t *own = parse(&out);
+		REQUIRE(count_of(own, "seats") == json_array_size(seats));
+		json_array_foreach(json_object_get(own, "seats"), k, own_seat)
+		{
+			json_t *const was = json_object_get(json_array_get(seats, k), "user_id");
+			const char *const id = json_string_value(was);
+			const json_t *const is = json_object_get(own_seat, "user_id");
+
+			REQUIRE(id && strcmp(id, user) == 0 ? json_equal(was, is)
+							    : json_is_null(is));
+		}
+		return; /* One of them will do: a map may have many. */
+	}
+}
+
 static void check_map(const struct documents *documents)
 {
 	static const char *const statuses[] = { "available", "held", "booked", "blocked" };
@@ -259,6 +294,7 @@ static void check_map(const struct documents *documents)
 	REQUIRE((size_t)total == count_of(map, "seats"));
 	REQUIRE(json_integer_value(json_object_get(map, "version")) == version.version);
 	check_etag(version.etag.text);
+	check_own_maps(&out, map);
 
 	strbuf_init(&cut, out.len - 1);
 	REQUIRE(write_map(documents, &cut, &version, &err) == ERR_INTERNAL);
