@@ -1,31 +1,22 @@
 #include "idempotency.h"
 
-#include "clock.h"
 #include "log.h"
+#include "redis_pool.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-/* At 0.05 ms an answer, eight connections carry more than all threads can ask for. */
-#define CONNECTIONS     8
 #define HASH_BYTES      16
 #define HASH_TEXT_BYTES (2 * HASH_BYTES + 1)
 #define KEY_PREFIX      "seatline:idempotency:"
 
 struct idempotency {
-	struct redis *connections[CONNECTIONS];
-	struct redis *free[CONNECTIONS]; /* the last one given back goes out first */
-	size_t free_count;
-	pthread_mutex_t lock; /* free, free_count */
-	pthread_cond_t given_back;
-	int64_t wait_ms;
+	struct redis_pool *pool;
 	int64_t ttl_ms;
 	atomic_bool up;
 	struct metric *answers[IDEMPOTENCY_ANSWER_COUNT];
@@ -52,20 +43,7 @@ struct idempotency *idempotency_new(const struct redis_config *redis, int64_t tt
 	struct idempotency *idempotency = calloc(1, sizeof(*idempotency));
 	assert(idempotency);
 
-	pthread_condattr_t monotonic;
-	int failed = pthread_condattr_init(&monotonic);
-	failed |= pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	failed |= pthread_cond_init(&idempotency->given_back, &monotonic);
-	failed |= pthread_condattr_destroy(&monotonic);
-	failed |= pthread_mutex_init(&idempotency->lock, NULL);
-	assert(!failed);
-
-	for (size_t i = 0; i < CONNECTIONS; i++) {
-		idempotency->connections[i] = redis_new(redis);
-		idempotency->free[i] = idempotency->connections[i];
-	}
-	idempotency->free_count = CONNECTIONS;
-	idempotency->wait_ms = redis->timeout_ms;
+	idempotency->pool = redis_pool_new(redis);
 	idempotency->ttl_ms = ttl_s * 1000;
 	atomic_init(&idempotency->up, true);
 	add_metrics(idempotency, metrics);
@@ -76,57 +54,13 @@ void idempotency_free(struct idempotency *idempotency)
 {
 	if (!idempotency)
 		return;
-	for (size_t i = 0; i < CONNECTIONS; i++)
-		redis_free(idempotency->connections[i]);
-	(void)pthread_cond_destroy(&idempotency->given_back); /* Nobody waits: cannot fail. */
-	(void)pthread_mutex_destroy(&idempotency->lock);      /* Nobody holds it: cannot fail. */
+	redis_pool_free(idempotency->pool);
 	free(idempotency);
 }
 
 bool idempotency_is_up(const struct idempotency *idempotency)
 {
 	return atomic_load(&idempotency->up);
-}
-
-/* --- the connections --- */
-
-static void lock(struct idempotency *idempotency)
-{
-	const int failed = pthread_mutex_lock(&idempotency->lock);
-	assert(!failed);
-	(void)failed; /* Only the assertion reads it. */
-}
-
-static void unlock(struct idempotency *idempotency)
-{
-	(void)pthread_mutex_unlock(&idempotency->lock); /* Cannot fail: we hold it. */
-}
-
-/* NULL when none came free in time. */
-static struct redis *take(struct idempotency *idempotency)
-{
-	const int64_t until_ms = clock_monotonic_ms() + idempotency->wait_ms;
-	const struct timespec until = { .tv_sec = until_ms / 1000,
-					.tv_nsec = until_ms % 1000 * 1000000 };
-	struct redis *redis = NULL;
-	int timed_out = 0;
-
-	lock(idempotency);
-	while (idempotency->free_count == 0 && !timed_out)
-		timed_out = pthread_cond_timedwait(&idempotency->given_back, &idempotency->lock,
-						   &until);
-	if (idempotency->free_count > 0)
-		redis = idempotency->free[--idempotency->free_count];
-	unlock(idempotency);
-	return redis;
-}
-
-static void give_back(struct idempotency *idempotency, struct redis *redis)
-{
-	lock(idempotency);
-	idempotency->free[idempotency->free_count++] = redis;
-	(void)pthread_cond_signal(&idempotency->given_back); /* Never fails. */
-	unlock(idempotency);
 }
 
 /* --- hashes --- */
@@ -245,10 +179,10 @@ static enum idempotency_answer remember(struct idempotency *idempotency, const c
 	enum idempotency_answer answer = IDEMPOTENCY_UNKNOWN;
 	struct err err = { .text = "no connection came free in time" };
 
-	struct redis *redis = take(idempotency);
+	struct redis *redis = redis_pool_take(idempotency->pool);
 	if (redis) {
 		answer = ask(redis, name, mine, idempotency->ttl_ms, &err);
-		give_back(idempotency, redis);
+		redis_pool_give_back(idempotency->pool, redis);
 	}
 	note_state(idempotency, answer != IDEMPOTENCY_UNKNOWN, &err);
 	metric_add(idempotency->answers[answer], 1);
