@@ -63,6 +63,8 @@ Environment (remembered from start to start, except the last three):
   SEATLINE_TLS           0          1: https as well, on SEATLINE_TLS_PORT (8443)
   TRUSTED_PROXIES        none       who stands in front and says whose address it is: "10.0.0.1 ..."
   CORS_ORIGINS           none       other sites whose pages may call: "https://a.example ..."
+  SECURE                 0          1: Kafka too asks who is there, and lets each do what it has to
+  PRODUCTION             0          1: no secret of the demo, no open mode, no accounts made here
   SEATLINE_PORT_BASE     18000      all other ports are this and up to 432 more, on 127.0.0.1
   PARTITIONS             12         of the topic booking_requests, when it is created
   KAFKA_FLUSH_MESSAGES   99999      messages until Kafka forces a partition to disk, which it does

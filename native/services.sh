@@ -264,6 +264,8 @@ show_first_steps() {
 		  curl -N -H 'Accept: text/event-stream' $url/api/events/concert123/live
 	END
 	show_demo_accounts
+	((PRODUCTION == 0)) ||
+		printf '\nThe first administrator: ./start-services.sh account EMAIL admin\n'
 	say
 	say './start-services.sh status, logs, stop and reset do what they say.'
 }
