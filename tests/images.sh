@@ -146,7 +146,9 @@ images_environment() {
 	for image in write-api worker projector read-api; do
 		image_run "$image" --help >"$work/$image.help" || return 1
 	done
-	"$venv/bin/python" "$top/tests/lib/compose_environment.py" "$work/compose.yml" "$work"
+	"$venv/bin/python" "$top/tests/lib/compose_environment.py" "$work/compose.yml" "$work" &&
+		"$venv/bin/python" "$top/tests/lib/compose_environment.py" \
+			"$work/compose.production.yml" "$work"
 }
 
 images_remove() {
