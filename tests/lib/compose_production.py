@@ -103,6 +103,14 @@ def about_program(name, environment):
         yield f"{name} talks to Kafka for all to hear"
 
 
+def about_limits(compose):
+    """What a program or the gateway has as 0, has no limit."""
+    for name, service in compose["services"].items():
+        for variable, value in service.get("environment", {}).items():
+            if variable.startswith(("RATE_", "ADDRESS_")) and str(value) in ("", "0"):
+                yield f"{name} has no {variable}"
+
+
 def complaints(compose, env):
     known = {name for name, value in env.items() if value == f"@{{{name}}}"}
     files = set(compose["secrets"])
@@ -111,6 +119,7 @@ def complaints(compose, env):
         yield from about_secrets(name, service, known, files)
     for name in PROGRAMS:
         yield from about_program(name, compose["services"][name]["environment"])
+    yield from about_limits(compose)
     kafka = compose["services"]["kafka"]["environment"]
     if re.search(r":PLAINTEXT|:SSL", kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"]):
         yield "Kafka lets in who does not log in"
@@ -135,6 +144,7 @@ def lies():
         ("worker", "PRODUCTION", "false"), ("write-api", "AUTH_MODE", "open"),
         ("read-api", "OPEN_MODE_ANYWHERE", "true"), ("worker", "REDIS_PASSWORD", "hunter2"),
         ("projector", "KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"), ("nginx", "SEATLINE_TLS", "0"),
+        ("nginx", "RATE_AUTH_PER_MIN", "0"),
         ("kafka", "KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND", "true"))
     for name, key, value in (*changes, *values):
         changed = copy.deepcopy(compose)
