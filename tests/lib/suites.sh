@@ -186,7 +186,9 @@ suite_e2e() {
 
 # Who may do what: with accounts, roles and administration. A stack of its own.
 suite_access() {
-	pytest_tests access "$@"
+	section_begin access
+	pytest_rows access "$BUILD" "$ACCESS_S_MAX" access "$@"
+	section_end
 }
 
 # What only a start with SECURE=1 or PRODUCTION=true has. Stacks of its own.
