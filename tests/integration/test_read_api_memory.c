@@ -519,3 +519,31 @@ Test(read_api_memory, sends_what_is_small_as_it_is)
 	cr_expect_str_eq(answer.body.data, "[]");
 	answer_done(&answer);
 }
+
+/* Nobody is asked who they are: there is but one map, whatever they say of themselves. */
+Test(read_api_memory, keeps_one_map_of_an_event_when_everybody_sees_all)
+{
+	static const char *const headers[] = { NULL, "Authorization: Bearer ann",
+					       "Accept-Encoding: gzip", "Authorization: nonsense" };
+	char etag[FIXTURE_HEADER_BYTES_MAX], text[FIXTURE_HEADER_BYTES_MAX];
+
+	put_block(0, 3);
+	follow();
+	fixture_etag(&fixture, MAP, etag);
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		struct answer answer;
+
+		fixture_get(&fixture, MAP, headers[i], &answer);
+		cr_expect_eq(answer.status, 200);
+		cr_expect(answer_header(&answer, "cache-control", text, sizeof(text)));
+		cr_expect_str_eq(text, "no-cache");
+		cr_expect(answer_header(&answer, "vary", text, sizeof(text)));
+		cr_expect_str_eq(text, "Accept-Encoding");
+		cr_expect(answer_header(&answer, "etag", text, sizeof(text)));
+		cr_expect_eq(strncmp(text, etag, strlen(etag) - 1), 0, "%s", text);
+		if (i != 2)
+			cr_expect(strstr(answer.body.data, "\"user_id\":\"u1\""));
+		answer_done(&answer);
+	}
+	cr_expect_eq(metric_value("seatline_answers{kind=\"maps\"}"), 1);
+}
