@@ -9,7 +9,7 @@
 /* What an event answers that says nothing about its sale. */
 #define NO_RULES                                                                                   \
 	",\"hold_ttl_ms\":null,\"hold_extensions_max\":null,\"seats_per_user_max\":null,"          \
-	"\"holds_per_user_max\":null,\"sales_open_at\":null,\"sales_close_at\":null,"               \
+	"\"holds_per_user_max\":null,\"sales_open_at\":null,\"sales_close_at\":null,"            \
 	"\"cancelled_at\":null"
 
 NEEDS_SERVICE("TEST_MONGO_URI")
