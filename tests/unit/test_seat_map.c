@@ -120,7 +120,8 @@ Test(seat_map, without_users_is_the_same_with_null_and_has_another_etag)
 	cr_assert_eq(seat_map_write_end(&writer, &hidden_version, NULL), ERR_OK);
 
 	cr_expect(strstr(all.data, "\"u1\"") && strstr(all.data, "\"u2\""));
-	cr_expect(strstr(hidden.data, "{\"seat_id\":\"A1\",\"status\":\"booked\",\"user_id\":null}"),
+	cr_expect(strstr(hidden.data, "{\"seat_id\":\"A1\",\"status\":\"booked\","
+				      "\"user_id\":null}"),
 		  "%s", hidden.data);
 	cr_expect_not(strstr(hidden.data, "\"u1\"") || strstr(hidden.data, "\"u2\""));
 	cr_expect(strstr(hidden.data, "\"version\":2,\"counts\":{\"available\":1,\"held\":1,"
