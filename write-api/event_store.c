@@ -268,17 +268,21 @@ static err_code change_some_prices(struct pg *pg, const char *event_id, const ch
 				   struct err *err)
 {
 	char most[NUMBER_BYTES_MAX];
-	const char *const params[] = { event_id, sections, prices, last, most };
-	_cleanup_(PQclearp) PGresult *rows = NULL;
+	const char *params[] = { event_id, sections, prices, last, most };
+	_cleanup_(PQclearp) PGresult *locked = NULL;
 
 	(void)snprintf(most, sizeof(most), "%d", SEATS_AT_ONCE);
-	const err_code code =
-		pg_query(pg, "change_prices", SQL_CHANGE_PRICES, params, COUNT(params), &rows, err);
+	err_code code =
+		pg_query(pg, "lock_prices", SQL_LOCK_PRICES, params, COUNT(params), &locked, err);
 	if (code != ERR_OK)
 		return code;
-	const bool is_all = pg_int_at(rows, 0, 1) < SEATS_AT_ONCE;
-	(void)snprintf(last, IDENT_BYTES_MAX, "%s", is_all ? "" : PQgetvalue(rows, 0, 0));
-	return ERR_OK;
+	const bool is_all = pg_int_at(locked, 0, 1) < SEATS_AT_ONCE;
+	params[4] = pg_text_at(locked, 0, 0);
+	if (params[4])
+		code = pg_query(pg, "change_prices", SQL_CHANGE_PRICES, params, COUNT(params), NULL,
+				err);
+	(void)snprintf(last, IDENT_BYTES_MAX, "%s", is_all ? "" : params[4]);
+	return code;
 }
 
 static err_code change_prices(struct pg *pg, const char *event_id, const char *sections,
