@@ -12,6 +12,7 @@
 #define ANSWER_WAIT_MS 15000
 #define REPLICAS       1
 #define READ_POLL_MS   100
+#define KNOWN_POLL_MS  20
 
 void kafka_topic_name(const char *prefix, char buf[static KAFKA_TOPIC_BYTES_MAX])
 {
@@ -88,8 +89,26 @@ static void expect_done(const rd_kafka_topic_result_t **results, size_t count)
 		     rd_kafka_topic_result_error_string(results[0]));
 }
 
+static bool is_known(rd_kafka_t *client, const char *name, int partitions)
+{
+	const struct rd_kafka_metadata *metadata = NULL;
+	rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
+	const rd_kafka_resp_err_t failure =
+		rd_kafka_metadata(client, 0, topic, &metadata, ANSWER_WAIT_MS);
+
+	cr_assert_eq(failure, RD_KAFKA_RESP_ERR_NO_ERROR, "%s", rd_kafka_err2str(failure));
+	const struct rd_kafka_metadata_topic *found = &metadata->topics[0];
+	bool known = found->err == 0 && found->partition_cnt == partitions;
+	for (int i = 0; known && i < partitions; i++)
+		known = found->partitions[i].err == 0;
+	rd_kafka_metadata_destroy(metadata);
+	rd_kafka_topic_destroy(topic);
+	return known;
+}
+
 void kafka_topic_create(const char *name, int partitions)
 {
+	const int64_t until_ms = clock_monotonic_ms() + ANSWER_WAIT_MS;
 	char text[256];
 	size_t count = 0;
 	rd_kafka_t *client = kafka_topic_client(RD_KAFKA_PRODUCER);
@@ -105,6 +124,10 @@ void kafka_topic_create(const char *name, int partitions)
 	expect_done(results, count);
 	rd_kafka_event_destroy(event);
 	rd_kafka_NewTopic_destroy(topic);
+	while (!is_known(client, name, partitions)) {
+		cr_assert_lt(clock_monotonic_ms(), until_ms, "the new topic is not known");
+		clock_sleep_ms(KNOWN_POLL_MS);
+	}
 	rd_kafka_queue_destroy(queue);
 	rd_kafka_destroy(client);
 }

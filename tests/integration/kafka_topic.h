@@ -12,6 +12,7 @@
 
 /* "prefix_<pid>_<ms>": no other run has it. */
 void kafka_topic_name(const char *prefix, char buf[static KAFKA_TOPIC_BYTES_MAX]);
+/* The broker knows it, and each of its partitions, from then on: it tells so after it was made. */
 void kafka_topic_create(const char *name, int partitions);
 void kafka_topic_delete(const char *name);
 
