@@ -10,6 +10,7 @@ readonly BUILD_FUZZ=$top/.run/build-fuzz
 readonly MESON=/usr/bin/meson
 readonly INTEGRATION_AT_ONCE=4   # tests that mostly wait for servers
 readonly PYTEST_S_MAX=900       # for one suite, whatever goes wrong in it
+readonly ACCESS_S_MAX=1800      # six minutes, and more for a busy machine
 readonly FAULTS_S_MAX=1800      # ten minutes, and twice as much again for a busy machine
 readonly FAULTS_FULL_S_MAX=3600 # with campaigns at full length
 readonly PYTEST_CLEANUP_S=120   # from then on, for its fixtures to stop what they started
