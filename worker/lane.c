@@ -35,6 +35,7 @@ struct lane {
 	struct batch batch;
 	int64_t now_ms;        /* the ledger's, of the open transaction          */
 	size_t in_doubt;       /* messages whose commit may have happened        */
+	size_t at_once_max;    /* messages of the batch that one commit settles  */
 	int64_t retry_at_ms;   /* no attempt before this time                    */
 	int64_t backoff_ms;    /* next pause after a failure                     */
 	int64_t lock_since_ms; /* first time a foreign lock was in the way, or 0 */
@@ -69,6 +70,7 @@ struct lane *lane_new(const struct lane_config *config, const struct lane_ports 
 	assert(lane->lock_results && lane->letters);
 	batch_init(&lane->batch, config->batch_max);
 	lane->backoff_ms = BACKOFF_FIRST_MS;
+	lane->at_once_max = config->batch_max;
 	lane->locks_were_up = true;
 
 	return lane;
@@ -82,6 +84,7 @@ static void forget_batch(struct lane *lane)
 		lane->ports.source.ops->release(lane->ports.source.ctx, &batch->source);
 	batch->source.count = 0;
 	batch->first = 0;
+	lane->at_once_max = lane->config.batch_max;
 	lane->in_doubt = 0;
 	lane->retry_at_ms = 0;
 	lane->lock_since_ms = 0;
@@ -326,7 +329,8 @@ static void count_taken_over(const struct lane *lane)
 static size_t lock(struct lane *lane)
 {
 	const struct seat_lock *const locks = &lane->ports.locks;
-	const size_t count = batch_count(&lane->batch);
+	const size_t left = batch_count(&lane->batch);
+	const size_t count = left < lane->at_once_max ? left : lane->at_once_max;
 	struct err err = { 0 };
 
 	want(lane, count);
@@ -478,6 +482,15 @@ static bool load(struct lane *lane, size_t count)
 	return code == ERR_OK;
 }
 
+/* The ledger will not have what was decided, by a bug of ours: what stands before that goes on. */
+static void narrow(struct lane *lane, size_t count)
+{
+	if (count > 1)
+		lane->at_once_max = count / 2;
+	else
+		lane_log_stuck(&lane->batch.source.name, batch_items(&lane->batch));
+}
+
 static void decide_and_commit(struct lane *lane, size_t count)
 {
 	const struct ledger *const ledger = &lane->ports.ledger;
@@ -499,6 +512,8 @@ static void decide_and_commit(struct lane *lane, size_t count)
 	lane->in_doubt = count;
 	metric_add(lane->metrics->in_doubt, 1);
 	ledger_failed(lane, "commit", &err);
+	if (code == ERR_INTERNAL)
+		narrow(lane, count);
 }
 
 static void attempt(struct lane *lane)

@@ -98,6 +98,13 @@ void lane_log_fenced(const struct metrics_worker *metrics, unsigned lane, int32_
 		 LOG_STR("text", err->text));
 }
 
+void lane_log_stuck(const struct partition_name *name, const struct batch_item *item)
+{
+	log_error("partition_stuck", LOG_INT("partition", name->partition),
+		  LOG_INT("offset", item->message->offset),
+		  LOG_STR("booking_id", item->is_command ? item->command.booking_id.text : NULL));
+}
+
 void lane_log_failure(unsigned lane, const char *event, const char *doing, const struct err *err)
 {
 	const enum log_level level = err->code == ERR_INTERNAL ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN;

@@ -17,5 +17,7 @@ void lane_log_letter(const struct partition_name *name, const struct batch_item 
 /* The fence shows another owner of the partition. */
 void lane_log_fenced(const struct metrics_worker *metrics, unsigned lane, int32_t partition,
 		     const struct err *err);
+/* The ledger refuses what is decided about this message alone: its partition stands there. */
+void lane_log_stuck(const struct partition_name *name, const struct batch_item *item);
 /* error for a bug, warn for a peer that is away. The lane's backoff bounds how often. */
 void lane_log_failure(unsigned lane, const char *event, const char *doing, const struct err *err);

@@ -39,18 +39,22 @@ ALTER TABLE booking_log ADD COLUMN address text;
 -- What was decided about one event: the audit, and exports.
 CREATE INDEX booking_log_by_event ON booking_log (event_id, seq);
 
--- As before, and the same for holds.
+-- As before, and the same for holds. A limit may have been lowered below what is live: what adds no
+-- hold is not measured by the limit on holds, as the worker does not.
 CREATE OR REPLACE FUNCTION bookings_keep_limit() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     over record;
 BEGIN
     SELECT a.event_id, a.user_id INTO over
-    FROM (SELECT DISTINCT n.event_id, n.user_id, e.seats_per_user_max, e.holds_per_user_max
+    FROM (SELECT n.event_id, n.user_id, e.seats_per_user_max,
+                 CASE WHEN bool_or(n.status = 'held') THEN e.holds_per_user_max END
+                     AS holds_per_user_max
           FROM added AS n
           JOIN events AS e USING (event_id)
           WHERE n.status IN ('held', 'confirmed')
             AND (e.seats_per_user_max IS NOT NULL
-                 OR n.status = 'held' AND e.holds_per_user_max IS NOT NULL)) AS a,
+                 OR n.status = 'held' AND e.holds_per_user_max IS NOT NULL)
+          GROUP BY n.event_id, n.user_id, e.seats_per_user_max, e.holds_per_user_max) AS a,
     LATERAL (SELECT sum(cardinality(b.seat_ids)) AS seats,
                     sum(cardinality(b.seat_ids)) FILTER (WHERE b.status = 'held') AS holds
              FROM bookings AS b

@@ -226,6 +226,63 @@ Test(ledger_admin, limits_live_holds_over_batches)
 	expect_outcome(3, VERDICT_REJECTED, REASON_HOLD_LIMIT);
 }
 
+/* Whatever was live before stays, and everything that is asked for comes to an outcome. */
+Test(ledger_admin, goes_on_when_fewer_holds_are_allowed_than_are_live)
+{
+	(void)desk_hold(&desk, 1, "ann", "A1 A2 A3");
+	(void)desk_hold(&desk, 2, "ann", "A4");
+	desk_go_on(&desk);
+	fixture_sql(desk.pg,
+		    "UPDATE events SET seats_per_user_max = 10, holds_per_user_max = 2"
+		    " WHERE event_id = $1",
+		    event.text, NULL, NULL);
+
+	(void)desk_book(&desk, 3, "ann", "A5");
+	(void)desk_hold(&desk, 4, "bob", "A6 A7");
+	desk_go_on(&desk);
+	(void)desk_hold(&desk, 5, "ann", "A8");
+	(void)desk_act(&desk, COMMAND_EXTEND, 1, "ann", 1);
+	(void)desk_act(&desk, COMMAND_CONFIRM, 1, "ann", 2);
+	(void)desk_hold(&desk, 6, "ann", "A9");
+	(void)desk_book(&desk, 7, "ann", "A10");
+	desk_settle(&desk, 4, 9);
+
+	expect_outcome(0, VERDICT_REJECTED, REASON_HOLD_LIMIT);
+	expect_outcome(1, VERDICT_EXTENDED, REASON_NONE);
+	expect_outcome(2, VERDICT_CONFIRMED, REASON_NONE);
+	expect_outcome(3, VERDICT_HELD, REASON_NONE);
+	expect_outcome(4, VERDICT_CONFIRMED, REASON_NONE);
+	cr_expect_str_eq(booking(3), "book confirmed 1 {A5} {} {0} 0 EUR");
+}
+
+Test(ledger_admin, goes_on_when_fewer_seats_are_allowed_than_are_live)
+{
+	(void)desk_hold(&desk, 1, "ann", "A1 A2 A3");
+	desk_go_on(&desk);
+	fixture_sql(desk.pg,
+		    "UPDATE events SET seats_per_user_max = 2, holds_per_user_max = 1"
+		    " WHERE event_id = $1",
+		    event.text, NULL, NULL);
+	(void)desk_book(&desk, 2, "ann", "A5");
+	(void)desk_hold(&desk, 3, "ann", "A6");
+	(void)desk_act(&desk, COMMAND_EXTEND, 1, "ann", 1);
+	(void)desk_administer(&desk, COMMAND_BLOCK, 4, "A7 A8 A9");
+	(void)desk_hold(&desk, 5, "bob", "A10");
+	(void)desk_act(&desk, COMMAND_CONFIRM, 1, "ann", 2);
+	(void)desk_act(&desk, COMMAND_CANCEL, 1, "ann", 3);
+	(void)desk_book(&desk, 6, "ann", "A1 A2");
+	desk_settle(&desk, 1, 9);
+
+	expect_outcome(0, VERDICT_REJECTED, REASON_SEAT_LIMIT);
+	expect_outcome(1, VERDICT_REJECTED, REASON_SEAT_LIMIT);
+	expect_outcome(2, VERDICT_EXTENDED, REASON_NONE);
+	expect_outcome(3, VERDICT_DONE, REASON_NONE);
+	expect_outcome(4, VERDICT_HELD, REASON_NONE);
+	expect_outcome(5, VERDICT_CONFIRMED, REASON_NONE);
+	expect_outcome(6, VERDICT_CANCELLED, REASON_NONE);
+	expect_outcome(7, VERDICT_CONFIRMED, REASON_NONE);
+}
+
 /* A worker that decided wrongly. */
 Test(ledger_admin, takes_no_more_holds_than_the_limit_whoever_decides)
 {

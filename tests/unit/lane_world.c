@@ -240,6 +240,16 @@ static err_code sweep(void *ctx, const struct partition_name *name, int64_t offs
 					ret_now_ms, err);
 }
 
+static bool is_unfit(const struct world *world, const struct journal *journal)
+{
+	for (size_t i = 0; i < journal->count; i++)
+		if (world->unfit > 0 &&
+		    strtol(strrchr(journal->items[i].booking->booking_id, '-') + 1, NULL, 10) ==
+			    world->unfit)
+			return true;
+	return false;
+}
+
 static err_code commit(void *ctx, const struct partition_name *name, const struct state *state,
 		       const struct journal *journal, struct err *err)
 {
@@ -250,6 +260,10 @@ static err_code commit(void *ctx, const struct partition_name *name, const struc
 	if (how == WORLD_LOSE_BEFORE) {
 		world->ledger.ops->rollback(world->ledger.ctx);
 		return err_set(err, ERR_UNAVAILABLE, "broken");
+	}
+	if (is_unfit(world, journal)) {
+		world->ledger.ops->rollback(world->ledger.ctx);
+		return err_set(err, ERR_INTERNAL, "a constraint");
 	}
 	const err_code code =
 		world->ledger.ops->commit(world->ledger.ctx, name, state, journal, err);

@@ -44,6 +44,7 @@ struct world {
 	int bounds_down;
 	int foreign[WORLD_SEATS]; /* attempts at a seat that another partition has locked */
 	enum world_commit next_commit;
+	int unfit; /* the booking that no commit may contain, by a bug; 0: none */
 	void (*on_begin)(struct world *world); /* once, at the start of the next begin or sweep */
 	/* What happened. */
 	int begins, commits, sweeps, looks, rollbacks, locks, unlocks, restarts, starts, takes;

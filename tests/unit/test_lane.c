@@ -148,6 +148,30 @@ Test(lane, repeats_a_commit_that_was_lost_with_its_connection)
 	cr_expect_eq(world_seat(&world, "A1")->version, 1);
 }
 
+/* Until the bug is mended, here by itself. */
+Test(lane, settles_what_stands_before_a_command_that_the_ledger_will_not_have)
+{
+	world_init(&world, 10);
+	for (int i = 1; i <= 7; i++)
+		world_book(&world, i, "u", "A1");
+	world.unfit = 6;
+
+	world_pass(&world, 10000);
+	cr_expect_str_eq(world_outcomes(&world), "1+ 2- 3- 4- 5- ");
+	cr_expect_eq(world.partitions[0].reported, 5);
+	cr_expect(lane_is_busy(world.lane));
+
+	world.unfit = 0;
+	cr_assert(world_settle(&world));
+	cr_expect_str_eq(world_outcomes(&world), "1+ 2- 3- 4- 5- 6- 7- ");
+
+	const int commits = world.commits;
+	world_book(&world, 8, "u", "A2");
+	world_book(&world, 9, "u", "A3");
+	cr_assert(world_settle(&world));
+	cr_expect_eq(world.commits, commits + 1, "the next batch is whole again");
+}
+
 Test(lane, leaves_a_doubt_open_until_the_ledger_answers)
 {
 	world_init(&world, 10);
