@@ -24,8 +24,8 @@
 #define ATTEMPTS_MAX 2
 
 /*
- * KEYS one bucket; ARGV: what one costs and the most that is lent, in microseconds. Whether one was
- * taken, and the debt after that. A debt beyond the window is one of a clock that was set back, or
+ * KEYS one bucket; ARGV: what one costs (negative: it is given back) and the most that is lent, in
+ * microseconds. Whether one was taken, and the debt after that. A debt beyond the window is one of a clock that was set back, or
  * of another limit.
  */
 static const char SCRIPT[] =
@@ -35,7 +35,7 @@ static const char SCRIPT[] =
 	"local full = tonumber(redis.call('GET', KEYS[1]) or now) or now\n"
 	"local debt = math.min(math.max(full - now, 0), window)\n"
 	"if debt + cost > window then return { 0, debt } end\n"
-	"debt = debt + cost\n"
+	"debt = math.max(debt + cost, 1)\n"
 	"redis.call('SET', KEYS[1], string.format('%.0f', now + debt), 'PX', "
 	"math.ceil(debt / 1000))\n"
 	"return { 1, debt }\n";
@@ -53,7 +53,7 @@ struct rate_limit {
 
 /* One question, and what it came to. */
 struct taking {
-	const char *bucket; /* "<class>:<who>" */
+	char bucket[CLASS_BYTES_MAX]; /* "<class>:<who>" */
 	int64_t cost_us;
 	int64_t window_us;
 	bool is_taken;
@@ -213,6 +213,17 @@ static int64_t seconds_up(int64_t us)
 	return (us + SECOND_US - 1) / SECOND_US;
 }
 
+static struct taking taking_of(const struct rate_policy *policy, const char *who)
+{
+	const int64_t window_us = policy->window_s * SECOND_US;
+	struct taking taking = { .cost_us = window_us / policy->quota, .window_us = window_us };
+	const int len = snprintf(taking.bucket, sizeof(taking.bucket), "%s:%s", policy->name, who);
+
+	assert(len > 0 && (size_t)len < sizeof(taking.bucket) && taking.cost_us > 0);
+	(void)len; /* Only the assertion reads it. */
+	return taking;
+}
+
 struct rate_answer rate_limit_take(struct rate_limit *limit, const struct rate_policy *policy,
 				   const char *who)
 {
@@ -220,18 +231,13 @@ struct rate_answer rate_limit_take(struct rate_limit *limit, const struct rate_p
 	if (policy->quota == 0)
 		return (struct rate_answer){ .is_allowed = true };
 
-	char bucket[CLASS_BYTES_MAX];
-	const int len = snprintf(bucket, sizeof(bucket), "%s:%s", policy->name, who);
-	const int64_t window_us = policy->window_s * SECOND_US;
-	struct taking taking = { .bucket = bucket,
-				 .cost_us = window_us / policy->quota,
-				 .window_us = window_us };
+	struct taking taking = taking_of(policy, who);
+	const int64_t window_us = taking.window_us;
 
-	assert(len > 0 && (size_t)len < sizeof(bucket) && taking.cost_us > 0);
-	(void)len; /* Only the assertion reads it. */
 	if (!take_from_redis(limit, &taking)) {
-		taking.is_taken = rate_local_take(limit->local, bucket, taking.cost_us, window_us,
-						  clock_monotonic_us(), &taking.debt_us);
+		taking.is_taken = rate_local_take(limit->local, taking.bucket, taking.cost_us,
+						  window_us, clock_monotonic_us(),
+						  &taking.debt_us);
 		metric_add(limit->counted_here, 1);
 	}
 	metric_add(taking.is_taken ? limit->allowed : limit->refused, 1);
@@ -246,25 +252,46 @@ struct rate_answer rate_limit_take(struct rate_limit *limit, const struct rate_p
 	};
 }
 
-bool rate_limit_pass(struct rate_limit *limit, const struct rate_policy *policy, const char *who,
-		     struct http_response *response)
+void rate_limit_give_back(struct rate_limit *limit, const struct rate_policy *policy,
+			  const char *who)
 {
-	const struct rate_answer answer = rate_limit_take(limit, policy, who);
+	if (policy->quota == 0)
+		return;
+
+	struct taking taking = taking_of(policy, who);
+	const int64_t cost_us = taking.cost_us;
+
+	taking.cost_us = -cost_us;
+	if (!take_from_redis(limit, &taking))
+		rate_local_give_back(limit->local, taking.bucket, cost_us);
+}
+
+bool rate_limit_say(const struct rate_policy *policy, const struct rate_answer *answer,
+		    struct http_response *response)
+{
 	char text[HEADER_BYTES_MAX];
 
-	if (!answer.is_limited)
+	if (!answer->is_limited)
 		return true;
 	(void)snprintf(text, sizeof(text), "\"%s\";q=%" PRId64 ";w=%" PRId64, policy->name,
 		       policy->quota, policy->window_s);
 	http_response_header(response, "RateLimit-Policy", text);
 	(void)snprintf(text, sizeof(text), "\"%s\";r=%" PRId64 ";t=%" PRId64, policy->name,
-		       answer.remaining, answer.reset_s);
+		       answer->remaining, answer->reset_s);
 	http_response_header(response, "RateLimit", text);
-	if (answer.is_allowed)
+	if (answer->is_allowed)
 		return true;
-	(void)snprintf(text, sizeof(text), "%" PRId64, answer.reset_s);
+	(void)snprintf(text, sizeof(text), "%" PRId64, answer->reset_s);
 	http_response_header(response, "Retry-After", text);
 	http_problem(response, 429, "too-many-requests",
 		     "You have asked for more than your limit allows. Try again later.");
 	return false;
+}
+
+bool rate_limit_pass(struct rate_limit *limit, const struct rate_policy *policy, const char *who,
+		     struct http_response *response)
+{
+	const struct rate_answer answer = rate_limit_take(limit, policy, who);
+
+	return rate_limit_say(policy, &answer, response);
 }

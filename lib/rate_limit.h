@@ -12,7 +12,7 @@
  *          microseconds of Redis' clock; it expires then.
  * Owns     a few connections; a caller waits at most timeout_ms for a free one, and as long for
  *          the answer. RATE_LOCAL_BUCKETS_MAX buckets of its own.
- * Threads  rate_limit_take, rate_limit_pass from any.
+ * Threads  rate_limit_take, _give_back, _say and _pass from any.
  * Source   draft-ietf-httpapi-ratelimit-headers; RFC 6585, section 4.
  */
 #pragma once
@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RATE_WHO_BYTES_MAX     255 /* an e-mail's 254 and the NUL */
+#define RATE_WHO_BYTES_MAX     301 /* an e-mail's 254, a space, an address and the NUL */
 #define RATE_NAME_BYTES_MAX    17
 #define RATE_QUOTA_MAX         1000000
 #define RATE_LOCAL_BUCKETS_MAX 4096
@@ -52,11 +52,17 @@ void rate_limit_free(struct rate_limit *limit);
 /* Takes one. who is the user's id, or what else is limited, without NULs. */
 struct rate_answer rate_limit_take(struct rate_limit *limit, const struct rate_policy *policy,
                                    const char *who);
-
+/* One that was taken is there again: for what counts only when it fails. */
+void rate_limit_give_back(struct rate_limit *limit, const struct rate_policy *policy,
+                          const char *who);
 /*
- * The same for a request: the answer says RateLimit-Policy and RateLimit. False: it is a 429 with
- * Retry-After.
+ * What the answer to a request says of it: RateLimit-Policy and RateLimit. False: it is not
+ * allowed, and response is a 429 with Retry-After.
  */
+bool rate_limit_say(const struct rate_policy *policy, const struct rate_answer *answer,
+                    struct http_response *response);
+
+/* Both. */
 bool rate_limit_pass(struct rate_limit *limit, const struct rate_policy *policy, const char *who,
                      struct http_response *response);
 

@@ -108,13 +108,20 @@ static struct bucket *add(struct rate_local *local, const char *key, uint32_t ha
 	return bucket;
 }
 
-static struct bucket *find_or_add(struct rate_local *local, const char *key)
+static struct bucket *find(const struct rate_local *local, const char *key, uint32_t hash)
 {
-	const uint32_t hash = hash_of(key);
 	struct bucket *bucket = local->slots[hash % SLOTS];
 
 	while (bucket && (bucket->hash != hash || strcmp(bucket->key, key) != 0))
 		bucket = bucket->next;
+	return bucket;
+}
+
+static struct bucket *find_or_add(struct rate_local *local, const char *key)
+{
+	const uint32_t hash = hash_of(key);
+	struct bucket *const bucket = find(local, key, hash);
+
 	if (bucket) {
 		unlink_use(local, bucket);
 		link_newest(local, bucket);
@@ -146,4 +153,16 @@ bool rate_local_take(struct rate_local *local, const char *key, int64_t interval
 
 	*ret_debt_us = debt_us;
 	return is_taken;
+}
+
+void rate_local_give_back(struct rate_local *local, const char *key, int64_t interval_us)
+{
+	(void)pthread_mutex_lock(&local->lock);
+
+	struct bucket *const bucket = find(local, key, hash_of(key));
+
+	/* One that went meanwhile is full, and so is one whose time has come. */
+	if (bucket && bucket->full_us > INT64_MIN + interval_us)
+		bucket->full_us -= interval_us;
+	(void)pthread_mutex_unlock(&local->lock);
 }

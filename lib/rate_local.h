@@ -24,3 +24,5 @@ void rate_local_free(struct rate_local *local);
 /* False: nothing was taken. *ret_debt_us is the debt after that. */
 bool rate_local_take(struct rate_local *local, const char *key, int64_t interval_us,
                      int64_t window_us, int64_t now_us, int64_t *ret_debt_us);
+/* One that was taken is there again. */
+void rate_local_give_back(struct rate_local *local, const char *key, int64_t interval_us);

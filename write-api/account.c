@@ -157,17 +157,17 @@ void account_login(void *ctx, const struct http_request *request, struct http_re
 	struct err err = { 0 };
 	bool is_right = false;
 
-	/* Of an e-mail, whether there is an account or not: attempts on many of them come from as
-	 * many addresses, or are limited by the gateway. */
 	if (!read_request(api, request, response, &asked))
 		return;
-	if (!rate_limit_pass(api->limits, &api->rate_auth, asked.email, response)) {
+	if (!login_limit_take(&api->login_limit, asked.email, request->address, response)) {
 		count(api, LOGIN_LIMITED);
 		sodium_memzero(asked.password, sizeof(asked.password));
 		return;
 	}
 	const err_code code = find_account(api, &asked, &account, &is_right, &err);
 	sodium_memzero(asked.password, sizeof(asked.password));
+	if (code != ERR_OK || is_right)
+		login_limit_give_back(&api->login_limit, asked.email, request->address);
 	if (code != ERR_OK) {
 		refuse_failure(api, request, response, &err);
 	} else if (!is_right) {

@@ -219,7 +219,7 @@ static int serve(const struct write_api_config *config)
 	api.idempotency = idempotency;
 	api.limits = limits;
 	api.rate_bookings = policy("bookings", config->rate_bookings_per_min);
-	api.rate_auth = policy("auth", config->rate_auth_per_min);
+	api.login_limit = login_limit_of(api.limits, config->rate_auth_per_min);
 	api.pg_pool = pg_pool;
 	api.passwords = passwords;
 

@@ -10,6 +10,7 @@
 #include "http.h"
 #include "idempotency.h"
 #include "kafka.h"
+#include "login_limit.h"
 #include "metrics.h"
 #include "password.h"
 #include "pg_pool.h"
@@ -41,7 +42,7 @@ struct write_api {
 	struct passwords *passwords;
 	struct rate_limit *limits;
 	struct rate_policy rate_bookings; /* of each user's commands about bookings */
-	struct rate_policy rate_auth;     /* of logins with each e-mail             */
+	struct login_limit login_limit;
 	struct dead_letter_reader *dead_letters;
 	int64_t holds_per_user_max; /* of new events that do not say; 0: none */
 	struct metric *logins[LOGIN_COUNT];

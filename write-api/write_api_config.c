@@ -73,7 +73,7 @@ static const struct config_key KEYS[] = {
 	  "seats one user may hold at once in a new event that does not say; 0: any; in open mode "
 	  "any" },
 	{ "RATE_AUTH_PER_MIN", CONFIG_INT, CONFIG_PLAIN, FIELD(rate_auth_per_min), "0", 0,
-	  RATE_QUOTA_MAX, "attempts to log in with one e-mail in a minute; 0: any" },
+	  RATE_QUOTA_MAX, "failed logins with one e-mail from one address in a minute; 0: any" },
 };
 /* clang-format on */
 

@@ -69,7 +69,7 @@ static void open_server(const char *keys)
 	open_auth(keys);
 	open_pool();
 	api.limits = rate_limit_new(&redis, metrics); /* without Redis, so on its own */
-	api.rate_auth = (struct rate_policy){ .name = "auth", .quota = 0, .window_s = 60 };
+	api.login_limit = login_limit_of(api.limits, 0);
 	cr_assert_eq(passwords_new(2, 60000, &api.passwords, &err), ERR_OK);
 	const struct http_config http = {
 		.host = "127.0.0.1",
@@ -129,15 +129,22 @@ static struct raw_answer send_text(const char *line, const char *header, const c
 	return raw_read(&client, false);
 }
 
-static struct raw_answer post(const char *what, const char *who, const char *password)
+static struct raw_answer post_from(const char *address, const char *what, const char *who,
+				   const char *password)
 {
-	char line[64], body[1024];
+	char line[64], header[80], body[1024];
 
 	(void)snprintf(line, sizeof(line), "POST /api/auth/%s", what);
+	(void)snprintf(header, sizeof(header), "X-Forwarded-For: %s\r\n", address);
 	(void)snprintf(body, sizeof(body),
 		       "{\"email\":\"%s\",\"password\":\"%s\",\"role\":\"admin\"}", who,
 		       password);
-	return send_text(line, "", body);
+	return send_text(line, header, body);
+}
+
+static struct raw_answer post(const char *what, const char *who, const char *password)
+{
+	return post_from("192.0.2.1", what, who, password);
 }
 
 static json_t *json_of(const struct raw_answer *answer)
@@ -266,11 +273,26 @@ Test(accounts, says_what_is_wrong_with_a_request)
 	expect(&answer, 401, "/problems/unauthorized");
 }
 
-Test(accounts, limits_attempts_with_one_email)
+/* However slow the hashes are here, nothing comes back meanwhile. */
+static void limit_guesses(int64_t quota)
+{
+	api.login_limit = login_limit_of(api.limits, quota);
+	api.login_limit.here.window_s = 3600;
+	api.login_limit.everywhere.window_s = 3600;
+}
+
+static void expect_login(const char *address, const char *password, int status)
+{
+	const struct raw_answer answer = post_from(address, "login", email, password);
+
+	expect(&answer, status, status == 429 ? "/problems/too-many-requests" : NULL);
+}
+
+Test(accounts, limits_guesses_with_one_email)
 {
 	struct raw_answer answer = post("register", email, PASSWORD);
 	expect(&answer, 201, NULL);
-	api.rate_auth.quota = 2;
+	limit_guesses(2);
 	for (int i = 0; i < 2; i++) {
 		answer = post("login", email, "another horse");
 		expect(&answer, 401, NULL);
@@ -285,6 +307,56 @@ Test(accounts, limits_attempts_with_one_email)
 		answer = post("login", "nobody@example.com", "another horse");
 		expect(&answer, i < 2 ? 401 : 429, NULL);
 	}
+}
+
+/* Who guesses keeps out nobody who is elsewhere, and who knows the password may log in often. */
+Test(accounts, lets_people_in_while_a_stranger_guesses)
+{
+	const struct raw_answer answer = post("register", email, PASSWORD);
+	expect(&answer, 201, NULL);
+	limit_guesses(2);
+	for (int i = 0; i < 10; i++)
+		expect_login("203.0.113.7", "another horse", i < 2 ? 401 : 429);
+	for (int i = 0; i < 10; i++)
+		expect_login("192.0.2.1", PASSWORD, 200);
+	expect_login("203.0.113.7", PASSWORD, 429);
+}
+
+Test(accounts, counts_a_network_of_ipv6_as_one_address)
+{
+	const struct raw_answer answer = post("register", email, PASSWORD);
+	expect(&answer, 201, NULL);
+	limit_guesses(2);
+	for (int i = 0; i < 2; i++)
+		expect_login("2001:db8:1:2::1", "another horse", 401);
+	expect_login("2001:db8:1:2:ffff::9", PASSWORD, 429);
+	expect_login("2001:db8:1:3::1", PASSWORD, 200);
+}
+
+/* However many addresses somebody has, guesses are bounded; what is refused takes nothing. */
+Test(accounts, limits_guesses_from_many_addresses)
+{
+	const struct raw_answer answer = post("register", email, PASSWORD);
+	char address[32];
+
+	expect(&answer, 201, NULL);
+	limit_guesses(1);
+	for (int i = 0; i < LOGIN_ADDRESSES_MAX + 5; i++) {
+		(void)snprintf(address, sizeof(address), "203.0.113.%d", i);
+		expect_login(address, "another horse", i < LOGIN_ADDRESSES_MAX ? 401 : 429);
+	}
+	expect_login("192.0.2.1", PASSWORD, 429);
+	api.login_limit.everywhere.quota = 0;
+	expect_login("192.0.2.1", PASSWORD, 200);
+}
+
+/* Nothing was guessed. */
+Test(accounts, takes_no_attempt_while_accounts_cannot_be_looked_at)
+{
+	limit_guesses(1);
+	tcp_proxy_set(proxy, TCP_PROXY_REFUSE);
+	for (int i = 0; i < 5; i++)
+		expect_login("192.0.2.1", PASSWORD, 503);
 }
 
 static void expect_away(const char *what)

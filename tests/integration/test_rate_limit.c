@@ -259,3 +259,23 @@ Test(rate_limit, takes_a_value_that_is_no_number_for_none)
 	cr_expect_eq(allowed_of(limit, who, QUOTA + 1), QUOTA);
 	cr_expect_eq(counted(), 0);
 }
+
+Test(rate_limit, has_again_what_was_given_back)
+{
+	const char *const who = new_user();
+
+	for (int i = 0; i < 3 * QUOTA; i++) {
+		cr_expect(rate_limit_take(limit, &LISTS, who).is_allowed);
+		rate_limit_give_back(other, &LISTS, who);
+	}
+	rate_limit_give_back(limit, &LISTS, who);
+	cr_expect_eq(allowed_of(limit, who, QUOTA + 1), QUOTA, "no more than full");
+	rate_limit_give_back(limit, &LISTS, who);
+	cr_expect_eq(allowed_of(other, who, 2), 1);
+	cr_expect_eq(counted(), 0);
+
+	tcp_proxy_set(proxy, TCP_PROXY_REFUSE);
+	cr_expect_eq(allowed_of(limit, who, QUOTA + 1), QUOTA);
+	rate_limit_give_back(limit, &LISTS, who);
+	cr_expect_eq(allowed_of(limit, who, 2), 1);
+}

@@ -102,3 +102,19 @@ Test(rate_local, stays_within_its_bound_with_any_number_of_users)
 	}
 	cr_expect_eq(take("user9899", 0), COST);
 }
+
+Test(rate_local, has_again_what_was_given_back)
+{
+	local = rate_local_new(2);
+	for (int i = 0; i < 10; i++)
+		(void)take("ann", 0);
+	rate_local_give_back(local, "ann", COST);
+	cr_expect_eq(take("ann", 0), WINDOW);
+	cr_expect_eq(take("ann", 0), -1);
+	rate_local_give_back(local, "nobody", COST);
+	cr_expect_eq(take("nobody", 0), COST, "nobody took any");
+	rate_local_give_back(local, "nobody", COST);
+	rate_local_give_back(local, "nobody", COST);
+	for (int64_t i = 1; i <= 10; i++)
+		cr_expect_eq(take("nobody", 2 * COST), i * COST, "no more than full");
+}
