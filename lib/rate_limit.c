@@ -25,8 +25,8 @@
 
 /*
  * KEYS one bucket; ARGV: what one costs (negative: it is given back) and the most that is lent, in
- * microseconds. Whether one was taken, and the debt after that. A debt beyond the window is one of a clock that was set back, or
- * of another limit.
+ * microseconds. Whether one was taken, and the debt after that. A debt beyond the window is one of
+ * a clock that was set back, or of another limit.
  */
 static const char SCRIPT[] =
 	"local time = redis.call('TIME')\n"
