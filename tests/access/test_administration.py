@@ -92,6 +92,19 @@ def test_a_new_event_is_as_it_was_asked_for(admin, alice):
     assert rows[10][1:] == (10, "Box", "", 1, 1, "available")
 
 
+def test_limits_lowered_below_what_is_live_stop_nobody(admin, alice, bob):
+    """What is held stays so; whatever is asked for then comes to an outcome."""
+    event = post_event(admin, 9, seatsPerUserMax=8, holdsPerUserMax=5)
+    held = alice.held(event, seats(1, 3))
+    changed(admin, event, {"holdsPerUserMax": 2})
+    assert alice.booked(event, seats(4, 4))["status"] == "confirmed"
+    assert alice.outcome(alice.hold(event, seats(5, 5)))["reason"] == "hold_limit"
+    changed(admin, event, {"seatsPerUserMax": 1})
+    assert alice.outcome(alice.book(event, seats(5, 5)))["reason"] == "seat_limit"
+    assert alice.confirmed(held["id"])["status"] == "confirmed"
+    assert bob.booked(event, seats(6, 6))["status"] == "confirmed"
+
+
 def test_an_event_without_an_id_gets_one_and_can_be_booked(admin, alice):
     event = post_event(admin, 2, eventId=None)
     assert event.startswith("e-")
@@ -357,6 +370,7 @@ def exported(admin, path):
 def test_an_export_has_all_bookings_of_the_event_and_no_others(admin, alice):
     event, other = post_event(admin, 6), post_event(admin, 1)
     alice.held(other, ["Hall-A-1"])
+    outcomes(admin, put(admin, event, "block", ["Hall-A-6"]))
     mine = [alice.held(event, ["Hall-A-1", "Hall-A-2"]), admin.held(event, ["Hall-A-3"], "-1"),
             alice.held(event, ["Hall-A-4"], mode="book")]
     alice.decision(mine[0]["booking_id"], "confirm", body={"paymentReference": '=1,"2"'})
