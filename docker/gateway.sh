@@ -20,6 +20,7 @@ export NGINX_MODULES='load_module /usr/lib/nginx/modules/ngx_nchan_module.so;'
 export GATEWAY_LISTEN=8080 LIVE_LISTEN=8089
 export DOCS_DIR=/usr/share/seatline/docs
 : "${RATE_BOOKINGS_PER_MIN:=0}" "${RATE_LISTS_PER_MIN:=0}" "${RATE_AUTH_PER_MIN:=0}"
+: "${AUTH_MODE:=open}" "${OPEN_MODE_ANYWHERE:=false}"
 : "${ADDRESS_CONNECTIONS_MAX:=0}" "${CORS_ORIGINS:=none}" "${TRUSTED_PROXIES:=none}"
 TLS_LISTEN='' TLS_CERTIFICATE=/etc/seatline/tls/certificate.pem
 TLS_KEY=/etc/seatline/tls/key.pem

@@ -6,11 +6,13 @@
 #          ADDRESS_CONNECTIONS_MAX: requests of one address at once; 0 is no limit
 #          CORS_ORIGINS: origins separated by spaces, or none
 #          TRUSTED_PROXIES: addresses or networks separated by spaces, or none
+#          AUTH_MODE, OPEN_MODE_ANYWHERE: open, and anything but true: pages of other sites get
+#          nothing done, and other names than this machine's are not answered to
 #          TLS_LISTEN, TLS_CERTIFICATE, TLS_KEY: an address, and two files; no address: no TLS
 # Sets     the variables that OUTSIDE names, for the template.
 
 readonly OUTSIDE=(LIMIT_ZONES LIMITS RATE_POLICIES RATE_ANSWERS RETRY_AFTER CORS_MAP CORS_VARY TLS
-	REAL_ADDRESS)
+	REAL_ADDRESS OPEN_MODE)
 
 render_outside() {
 	LIMIT_ZONES='' LIMITS='' RATE_POLICIES='' RATE_ANSWERS='' RETRY_AFTER='' TLS=''
@@ -23,6 +25,7 @@ render_outside() {
 	fi
 	render_cors
 	render_proxies
+	render_open_mode
 	[[ -z $TLS_LISTEN ]] || TLS=$(
 		cat <<-END
 			listen $TLS_LISTEN ssl backlog=4096 reuseport so_keepalive=60s:15s:4;
@@ -46,6 +49,18 @@ render_rate() {
 	RATE_POLICIES+="\"REJECTED $class\" '\"$class\";q=$quota;w=60';"$'\n\t'
 	RATE_ANSWERS+="\"REJECTED $class\" '\"$class\";r=0;t=$wait_s';"$'\n\t'
 	RETRY_AFTER+="\"REJECTED $class\" $wait_s;"$'\n\t'
+}
+
+# refuse VARIABLE PROBLEM: prints what answers so where the variable is 1.
+refuse() {
+	printf 'if ($%s) {\n\t\trewrite ^ /.problem/%s last;\n\t}\n\t' "$1" "$2"
+}
+
+render_open_mode() {
+	OPEN_MODE=''
+	[[ $AUTH_MODE == open ]] || return 0
+	[[ ${OPEN_MODE_ANYWHERE:-} == true ]] || OPEN_MODE+=$(refuse is_foreign_name 403/name)
+	OPEN_MODE+=$'\n\t'$(refuse is_foreign_write 403)
 }
 
 render_proxies() {
