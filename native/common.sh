@@ -323,6 +323,12 @@ service_exec() {
 	exec setsid "$@"
 }
 
+# private_directory DIRECTORY: for who started this alone, also one that was made otherwise.
+private_directory() {
+	(umask 077 && mkdir -p -- "$1")
+	chmod 700 -- "$1"
+}
+
 # log_rotate FILE: at each start of what writes it.
 log_rotate() {
 	if [[ -f $1 ]] && (($(stat -c %s -- "$1") > LOG_BYTES_MAX)); then

@@ -88,7 +88,7 @@ kafka_properties() {
 kafka_configure() {
 	local KAFKA_DATA=$STATE/kafka/data config=$STATE/kafka/server.properties id format
 
-	mkdir -p -- "$STATE/kafka"
+	private_directory "$STATE/kafka"
 	rm -f -- "$config" # one that others may read stays so
 	(
 		umask 077

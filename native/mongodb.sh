@@ -6,6 +6,7 @@ mongodb_ports() { printf '%s\n' "$MONGO_PORT"; }
 mongodb_configure() {
 	local MONGO_DIR=$STATE/mongodb
 
+	private_directory "$MONGO_DIR"
 	mkdir -p -- "$MONGO_DIR/data"
 	(
 		umask 077

@@ -7,7 +7,7 @@ redis_ports() { printf '%s\n' "$REDIS_PORT"; }
 redis_configure() {
 	local REDIS_DIR=$STATE/redis
 
-	mkdir -p -- "$REDIS_DIR"
+	private_directory "$REDIS_DIR"
 	(
 		umask 077
 		render "$ROOT/native/redis.conf" REDIS_DIR REDIS_PORT REDIS_ADMIN_PASSWORD \
