@@ -15,6 +15,7 @@
 #define PART_BYTES_MAX  (JWT_BYTES_MAX / 4 * 3)
 #define SEPARATORS      ",\r\n \t"
 #define KEY_HEX_DIGITS  (2 * JWT_KEY_BYTES)
+#define LAST_S          INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
 _Static_assert(JWT_KEY_BYTES == crypto_auth_hmacsha256_KEYBYTES, "libsodium's key is ours");
 
@@ -206,6 +207,12 @@ static err_code read_who(const json_t *json, struct jwt_claims *ret, struct err 
 	return ERR_OK;
 }
 
+/* What RFC 3339 can write; and times in ms do not overflow. */
+static bool is_time(const json_t *json)
+{
+	return json_integer_value(json) >= 0 && json_integer_value(json) <= LAST_S;
+}
+
 static err_code read_times(const json_t *json, int64_t now_s, struct jwt_claims *ret,
 			   struct err *err)
 {
@@ -215,6 +222,8 @@ static err_code read_times(const json_t *json, int64_t now_s, struct jwt_claims 
 
 	if (!json_is_integer(iat) || !json_is_integer(nbf) || !json_is_integer(exp))
 		return refuse(err, "it lacks iat, nbf or exp in whole seconds");
+	if (!is_time(iat) || !is_time(nbf) || !is_time(exp))
+		return refuse(err, "its times are none");
 	if (json_integer_value(iat) > now_s + JWT_LEEWAY_S ||
 	    json_integer_value(nbf) > now_s + JWT_LEEWAY_S)
 		return refuse(err, "it does not hold yet");

@@ -197,6 +197,25 @@ Test(jwt, is_not_made_to_hold_by_one_of_its_times)
 		     ERR_INVALID);
 }
 
+Test(jwt, refuses_times_that_are_none)
+{
+	static const char times[][96] = {
+		"\"iat\":1,\"nbf\":1,\"exp\":253402300800",
+		"\"iat\":1,\"nbf\":1,\"exp\":9223372036854775807",
+		"\"iat\":1,\"nbf\":-1,\"exp\":1800086400",
+		"\"iat\":-9223372036854775808,\"nbf\":1,\"exp\":1800086400",
+	};
+	char claims[512];
+
+	cr_expect_eq(decode_of(HEADER, "{" WHO "," U
+				       ",\"iat\":0,\"nbf\":0,\"exp\":253402300799}"),
+		     ERR_OK);
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		(void)snprintf(claims, sizeof(claims), "{" WHO "," U ",%s}", times[i]);
+		cr_expect_neq(decode_of(HEADER, claims), ERR_OK, "%s", times[i]);
+	}
+}
+
 Test(jwt, refuses_what_another_key_signed_or_nobody)
 {
 	struct jwt_keys others = { 0 };
