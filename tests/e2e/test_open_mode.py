@@ -61,6 +61,11 @@ def test_a_foreign_name_for_this_machine_is_refused(stack, host):
         assert_problem(ask(stack, host, line), 403)
 
 
+def test_what_is_no_request_is_that_first(stack):
+    assert_problem(ask(stack, "evil.example\r\nHost: evil.example"), 400)
+    assert_problem(ask(stack, "evil.example", "GET /../api/events"), 400)
+
+
 @pytest.mark.parametrize("host", ["localhost", "LocalHost:8080", "127.0.0.1:PORT", "127.8.8.8",
                                   "[::1]:8080", "nginx:8080"])
 def test_this_machines_own_names_are_answered_to(stack, host):
