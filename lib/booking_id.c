@@ -14,8 +14,8 @@
 #define HASH_BYTES   32 /* BLAKE2b-256; only its first bits are used */
 
 #define MS_BITS        48
-#define FILL_BITS      26
-#define FILL_SHIFT     32
+#define FILL_BITS      42 /* of which an owner takes the place of the last */
+#define OWNER_BITS     16
 #define SLOT_LOW_SHIFT 58
 #define VERSION        UINT64_C(0x8)
 #define VARIANT        UINT64_C(0x2)
@@ -140,19 +140,21 @@ static void bytes_from_id(const struct booking_id *id, unsigned char ret[static 
 	assert(*from == '\0');
 }
 
-/* first: the 48 bits in front; fill: the 26 before the owner. More significant bits are dropped. */
+/* first: the 48 bits in front; fill: the 42 behind the slot, of which an owner, if any, replaces
+ * the last 16. More significant bits are dropped. */
 static struct booking_id compose(const struct booking_id_key *key, const char *event_id,
 				 const char *user_id, uint64_t first, uint64_t fill)
 {
 	const uint64_t slot = booking_id_event_slot(event_id);
 	const uint64_t low = VARIANT << 62 | (slot & 0xf) << SLOT_LOW_SHIFT |
-			     (fill & ((UINT64_C(1) << FILL_BITS) - 1)) << FILL_SHIFT;
+			     (fill & ((UINT64_C(1) << FILL_BITS) - 1)) << OWNER_BITS;
 
 	unsigned char bytes[ID_BYTES];
 	write_big_endian(bytes, first, MS_BITS / 8);
 	write_big_endian(bytes + 6, VERSION << 12 | slot >> 4, 2);
 	write_big_endian(bytes + 8, low, 8);
-	write_big_endian(bytes + OWNED_BYTES, owner_of(key, bytes, user_id), 2);
+	if (user_id)
+		write_big_endian(bytes + OWNED_BYTES, owner_of(key, bytes, user_id), 2);
 	write_big_endian(bytes + TAGGED_BYTES, tag_of(key, bytes), 2);
 	return id_from_bytes(bytes);
 }
@@ -175,7 +177,7 @@ static void hash_parts(const struct booking_id_key *key, const char *const *part
 struct booking_id booking_id_make(const struct booking_id_key *key, const char *event_id,
 				  const char *user_id, int64_t wall_ms)
 {
-	assert(key && event_id && user_id);
+	assert(key && event_id);
 
 	uint64_t fill;
 	random_bytes(&fill, sizeof(fill));
@@ -185,7 +187,7 @@ struct booking_id booking_id_make(const struct booking_id_key *key, const char *
 struct booking_id booking_id_make_retryable(const struct booking_id_key *key, const char *event_id,
 					    const char *user_id, int64_t wall_ms, const char *nonce)
 {
-	assert(key && event_id && user_id && nonce);
+	assert(key && event_id && nonce);
 
 	char ms[24];
 	(void)snprintf(ms, sizeof(ms), "%" PRId64, wall_ms);

@@ -9,7 +9,7 @@
  *             2  variant (0b10)
  *             4  slot, low bits
  *            26  random, or derived
- *            16  owner: keyed hash of the 96 bits before it and the user id
+ *            16  owner: keyed hash of the 96 bits before it and the user id; or as those before it
  *            16  tag: keyed hash of the 112 bits before it
  *          as text: 36 characters, lower case.
  * Errors   ERR_INVALID for text that is no UUIDv8 in canonical form (upper case is accepted, and
@@ -46,13 +46,14 @@ err_code booking_id_key_parse(const char *hex, struct booking_id_key *ret,
 
 uint16_t booking_id_event_slot(const char *event_id);
 
-/* A fresh id: the clock and random bits. */
+/* A fresh id: the clock and random bits. user_id NULL: nobody knows whose it is, and the owner's
+ * bits tell it from others, too. */
 struct booking_id booking_id_make(const struct booking_id_key *key, const char *event_id,
                                   const char *user_id, int64_t wall_ms);
 
 /*
  * The same (event, user, wall_ms, nonce) always makes the same id: for a request that the gateway
- * may send twice. nonce is the gateway's request id.
+ * may send twice. nonce is the gateway's request id; user_id may be NULL as above.
  */
 struct booking_id booking_id_make_retryable(const struct booking_id_key *key, const char *event_id,
                                             const char *user_id, int64_t wall_ms,

@@ -145,19 +145,25 @@ static void answer(const struct acceptance *acceptance)
 	answer_wait(acceptance, command_id);
 }
 
+const char *accept_owner(const struct http_request *request, const struct command *command)
+{
+	return request->caller.is_open ? NULL : command->user_id;
+}
+
 /* One key, or one attempt of the gateway to have a request answered, is one booking. */
 static struct booking_id choose_id(const struct acceptance *acceptance)
 {
 	const struct booking_id_key *key = &acceptance->api->key;
 	const struct command *command = &acceptance->command;
+	const char *owner = accept_owner(acceptance->request, command);
 
 	if (acceptance->key)
 		return booking_id_derive(key, command->user_id, command->event_id,
 					 acceptance->whose_key);
 	if (acceptance->gateway_id)
-		return booking_id_make_retryable(key, command->event_id, command->user_id,
+		return booking_id_make_retryable(key, command->event_id, owner,
 						 acceptance->gateway_ms, acceptance->gateway_id);
-	return booking_id_make(key, command->event_id, command->user_id, command->requested_at_ms);
+	return booking_id_make(key, command->event_id, owner, command->requested_at_ms);
 }
 
 void accept_making(struct acceptance *acceptance)

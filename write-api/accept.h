@@ -53,6 +53,10 @@ void accept_read_key(const struct http_request *request, const char **ret,
 bool accept_settle_user(struct write_api *api, const struct http_request *request,
 			struct http_response *response, struct command *command);
 
+/* Whose the id of a new booking says it is; NULL where nobody asks who calls: callers by the same
+ * name, or by none, are many then, and the owner's bits are better used to tell them apart. */
+const char *accept_owner(const struct http_request *request, const struct command *command);
+
 /* The rest of a command's way; the handler has named what it acts on. */
 void accept_command(struct acceptance *acceptance);
 /* The same of one that makes a booking, and names that. */

@@ -34,10 +34,12 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* The same request makes the same ids. No key that is sent has a space: none is another's. */
+/* The same request makes the same ids, each of a millisecond of its own, so that no two are one.
+ * No key that is sent has a space: none is another's. */
 static void name_command(const struct blocking *blocking, size_t i, struct command *command)
 {
 	const struct booking_id_key *key = &blocking->api->key;
+	const char *owner = accept_owner(blocking->request, command);
 	const char *type = command_type_name(command->type);
 	char text[KEY_BYTES_MAX];
 
@@ -50,12 +52,12 @@ static void name_command(const struct blocking *blocking, size_t i, struct comma
 			booking_id_derive(key, command->user_id, command->event_id, text);
 		command->idempotency_key = command_id_of_key(key, command->user_id, text);
 	} else if (blocking->gateway_id) {
-		command->booking_id = booking_id_make_retryable(key, command->event_id,
-								command->user_id,
-								blocking->gateway_ms, text);
+		command->booking_id =
+			booking_id_make_retryable(key, command->event_id, owner,
+						  blocking->gateway_ms + (int64_t)i, text);
 	} else {
-		command->booking_id = booking_id_make(key, command->event_id, command->user_id,
-						      command->requested_at_ms);
+		command->booking_id = booking_id_make(key, command->event_id, owner,
+						      command->requested_at_ms + (int64_t)i);
 	}
 }
 

@@ -143,6 +143,37 @@ Test(booking_id, varies_all_26_random_bits)
 	cr_expect_eq(zeros & ((UINT64_C(1) << 26) - 1), (UINT64_C(1) << 26) - 1);
 }
 
+static uint64_t fill_of(const struct booking_id *id)
+{
+	char hex[17];
+
+	(void)snprintf(hex, sizeof(hex), "%.4s%.12s", id->text + 19, id->text + 24);
+	return strtoull(hex, NULL, 16) >> 16 & ((UINT64_C(1) << 42) - 1);
+}
+
+/* Also when one ms and one nonce name them all. */
+Test(booking_id, varies_42_bits_where_nobody_is_the_owner)
+{
+	const uint64_t all = (UINT64_C(1) << 42) - 1;
+	uint64_t ones = 0, zeros = 0;
+
+	for (int i = 0; i < 200; i++) {
+		char nonce[16];
+		(void)snprintf(nonce, sizeof(nonce), "%d", i / 2);
+		const struct booking_id id =
+			i % 2 == 0 ? booking_id_make(&key, "concert123", NULL, 0)
+				   : booking_id_make_retryable(&key, "concert123", NULL, 0, nonce);
+		cr_expect(booking_id_was_issued(&key, &id));
+		ones |= fill_of(&id);
+		zeros |= ~fill_of(&id);
+	}
+	cr_expect_eq(ones, all);
+	cr_expect_eq(zeros & all, all);
+
+	const struct booking_id first = booking_id_make_retryable(&key, "e", NULL, 7, "n");
+	cr_expect_str_eq(first.text, booking_id_make_retryable(&key, "e", NULL, 7, "n").text);
+}
+
 Test(booking_id, derives_as_the_protocol_says)
 {
 	cr_expect_str_eq(booking_id_derive(&key, "u1", "concert123", "key-1").text,
