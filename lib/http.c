@@ -150,15 +150,33 @@ static void turn_away(struct http_exchange *x)
 				   "done. Please try again.");
 }
 
+static bool enter(_Atomic int64_t *count, int64_t max)
+{
+	const bool entered = atomic_fetch_add(count, 1) < max;
+
+	if (!entered)
+		atomic_fetch_sub(count, 1);
+	return entered;
+}
+
+/* What anybody may ask for leaves places to those who are known. */
 static void serve_aside(struct http_exchange *x, const struct http_route *route)
 {
 	struct http_server *server = x->server;
+	const bool is_public = route->access == HTTP_ACCESS_PUBLIC;
 
-	if (atomic_fetch_add(&server->asides, 1) < server->config.asides_max)
-		route->handle(server->ctx, &x->request, x->response);
-	else
+	if (is_public && !enter(&server->public_asides, server->config.public_asides_max)) {
 		turn_away(x);
-	atomic_fetch_sub(&server->asides, 1);
+		return;
+	}
+	if (enter(&server->asides, server->config.asides_max)) {
+		route->handle(server->ctx, &x->request, x->response);
+		atomic_fetch_sub(&server->asides, 1);
+	} else {
+		turn_away(x);
+	}
+	if (is_public)
+		atomic_fetch_sub(&server->public_asides, 1);
 }
 
 static void serve(struct http_exchange *x)

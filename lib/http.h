@@ -105,8 +105,8 @@ typedef bool http_authenticate(void *ctx, const struct http_request *request,
 /*
  * HTTP_JSON_OPTIONAL: without a body no content type is asked for. HTTP_MERGE_PATCH, with one of
  * the others: application/merge-patch+json (RFC 7396) is taken, too. HTTP_ASIDE: it may take long,
- * and that says nothing of the others: at most asides_max such handlers run at once, and how long
- * they take does not lower how many others may.
+ * and that says nothing of the others: at most asides_max such handlers run at once (of which
+ * public_asides_max are PUBLIC ones), and how long they take does not lower how many others may.
  */
 enum http_route_flag {
 	HTTP_PLAIN = 0,
@@ -134,6 +134,7 @@ struct http_config {
 	int64_t slow_ms;               /* 0: handlers may take as they like    */
 	int64_t handlers_min;          /* that run at once however slow        */
 	int64_t asides_max;            /* HTTP_ASIDE handlers at once          */
+	int64_t public_asides_max;     /* of these, those that are PUBLIC      */
 	const char *service;           /* `server` in request lines of the log */
 	bool log_requests;             /* info line per request; else debug    */
 	http_authenticate *authenticate; /* NULL: every caller is nobody, every route is PUBLIC */

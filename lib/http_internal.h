@@ -47,7 +47,8 @@ struct http_server {
 	bool started;
 	atomic_bool draining;
 	atomic_bool stopping;
-	_Atomic int64_t asides; /* that run */
+	_Atomic int64_t asides;        /* that run              */
+	_Atomic int64_t public_asides; /* of these, PUBLIC ones */
 	atomic_uint active; /* requests between the gate and their last byte */
 	_Atomic int64_t last_request_ms;
 };

@@ -23,6 +23,7 @@
 #define FLUSH_MS              500   /* of messages that nobody waits for any more */
 /* Accounts and administration, which bookings go on without: */
 #define ASIDES_MAX              32 /* requests at once */
+#define PUBLIC_ASIDES_MAX       16 /* of these, nobody's: to register or to log in */
 #define PASSWORD_WAIT_MS        2000
 #define PG_WAIT_MS              1000
 #define PG_CONNECT_TIMEOUT_MS   2000
@@ -153,6 +154,7 @@ static err_code open_server(const struct write_api_config *config, struct write_
 		.slow_ms = config->slow_ms,
 		.handlers_min = config->at_once_min,
 		.asides_max = ASIDES_MAX,
+		.public_asides_max = PUBLIC_ASIDES_MAX,
 		.service = "api",
 		.log_requests = true,
 		.authenticate = auth_authenticate,

@@ -97,6 +97,7 @@ err_code http_fixture_open_server(struct http_fixture *fixture, int port, struct
 		{ "GET", "/lent", lend, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
 		{ "GET", "/slow", slow, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
 		{ "GET", "/aside", slow, HTTP_ASIDE, HTTP_ACCESS_PUBLIC },
+		{ "GET", "/aside/user", slow, HTTP_ASIDE, HTTP_ACCESS_USER },
 		{ "GET", "/caller", tell_caller, HTTP_PLAIN, HTTP_ACCESS_PUBLIC },
 		{ "POST", "/user", take, HTTP_JSON, HTTP_ACCESS_USER },
 		{ "POST", "/admin", take, HTTP_JSON | HTTP_MERGE_PATCH, HTTP_ACCESS_ADMIN },
@@ -110,7 +111,8 @@ err_code http_fixture_open_server(struct http_fixture *fixture, int port, struct
 		.keep_alive_timeout_ms = HTTP_FIXTURE_KEEP_ALIVE_MS,
 		.slow_ms = fixture->slow_ms,
 		.handlers_min = 1,
-		.asides_max = 1,
+		.asides_max = 2,
+		.public_asides_max = 1,
 		.authenticate = authenticate,
 		.service = "test",
 	};

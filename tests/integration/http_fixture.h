@@ -4,8 +4,9 @@
  * Routes   GET /echo/{id} answers the id, ETag "7"; POST /echo/{id}, for JSON only POST /json, and
  *          for JSON or nothing PUT and DELETE /optional answer 202 with the body; GET /large
  *          answers HTTP_FIXTURE_LARGE_BYTES, GET /lent the same from its own bytes, ETag "7";
- *          GET /slow takes HTTP_FIXTURE_SLOW_MS, as does GET /aside, of which one may run; GET
- *          /caller answers who calls from where. POST /user and /admin take JSON from those.
+ *          GET /slow takes HTTP_FIXTURE_SLOW_MS, as do GET /aside, of which one may run, and GET
+ *          /aside/user: two of both. GET /caller answers who calls from where. POST /user and
+ *          /admin take JSON from those.
  * Tokens   "Authorization: ann" is a user's, "admin" an administrator's, others are not valid.
  */
 #pragma once

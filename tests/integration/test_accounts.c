@@ -78,6 +78,7 @@ static void open_server(const char *keys)
 		.request_timeout_ms = 5000,
 		.keep_alive_timeout_ms = 30000,
 		.asides_max = THREADS,
+		.public_asides_max = THREADS,
 		.service = "api",
 		.authenticate = auth_authenticate,
 		.authenticate_ctx = api.auth,

@@ -155,6 +155,34 @@ Test(http_access, has_a_bound_of_its_own_for_what_takes_long)
 	cr_expect_eq(raw_read(&fixture.client, false).status, 200);
 }
 
+static void send_aside(struct raw_connection *connection, const char *rest)
+{
+	const int before = atomic_load(&fixture.handled);
+
+	raw_open(connection, fixture.port);
+	raw_send_text(connection, "GET /aside");
+	raw_send_text(connection, rest);
+	while (atomic_load(&fixture.handled) == before)
+		clock_sleep_ms(5);
+}
+
+/* However many log in: nobody in particular does not get all places. */
+Test(http_access, leaves_places_to_those_who_are_known)
+{
+	struct raw_connection nobody, user;
+
+	send_aside(&nobody, " HTTP/1.1\r\nHost: x\r\n\r\n");
+	cr_expect_eq(ask("GET /aside", NULL, "\r\n").status, 503);
+	send_aside(&user, "/user HTTP/1.1\r\nHost: x\r\nAuthorization: ann\r\n\r\n");
+	cr_expect_eq(ask("GET /aside/user", "ann", "\r\n").status, 503, "a bound for all");
+	cr_expect_eq(raw_read(&nobody, false).status, 200);
+	cr_expect_eq(raw_read(&user, false).status, 200);
+	raw_close(&nobody);
+	raw_close(&user);
+	cr_expect_eq(ask("GET /aside/user", "ann", "\r\n").status, 200);
+	cr_expect_eq(ask("GET /aside", NULL, "\r\n").status, 200);
+}
+
 Test(http_access, does_not_slow_down_others_for_what_takes_long)
 {
 	struct raw_connection slow_one, other;
