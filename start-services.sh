@@ -39,7 +39,8 @@ usage() {
 	cat <<'END'
 Usage: ./start-services.sh [command] [name...]
 
-  up      start everything (default), or only what is named; what runs stays as it is
+  up      start everything (default), or only what is named; programs that run with other
+          settings (below) are restarted, all else that runs stays as it is
   status  what runs, since when, on which port, and how it is
   logs    [name] [-f]: the last log lines; -f follows
   stop    stop everything, or only what is named

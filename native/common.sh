@@ -5,13 +5,14 @@
 #   settings          ports and instance counts of the last start; the environment wins over it
 #   secrets           passwords and keys, made at the first start, mode 0600
 #   pid/<name>.pid    "<pid> <start time>": a recycled pid has another start time and is not ours
+#   pid/<name>.settings  of a program: a checksum of the environment that it was started with
 #   log/<name>.log    what the service printed; .old is the one before it grew too long
 #   <server>/         a server's configuration and data
 # Below $RUN (.run), shared by all states: opt/ what was downloaded, and the classes Kafka loads,
 # build/ what was compiled.
 
 # Bounds, in seconds unless named otherwise.
-readonly SERVER_START_S=60  # a server's first start creates its data
+readonly SERVER_START_S=120 # a server's first start creates its data, beside compilers
 readonly PROGRAM_START_S=20 # a program answers /livez, then /readyz
 readonly NAMED_READY_S=3    # the same, when only this one was asked for: its servers may be down
 readonly STOP_S=30          # from SIGTERM to SIGKILL; the programs drain within DRAIN_MS

@@ -139,6 +139,18 @@ nginx_goes_first() {
 	((EUID != 0)) || printf '%d' "$GATEWAY_NICE" 2>/dev/null >"/proc/$1/autogroup" || :
 }
 
+# nginx_host: prints the address on which it listens, by its configuration.
+nginx_host() {
+	sed -nE '/^\tlisten [0-9.]+:[0-9]+ default_server/ { s/^\tlisten ([0-9.]+):.*/\1/p; q }' \
+		-- "$STATE/nginx/gateway.conf"
+}
+
+# Whether it runs at another address than is asked for. That takes a stop: on reload nginx cannot
+# listen on 0.0.0.0 beside its 127.0.0.1, and would go on as it was.
+nginx_is_elsewhere() {
+	service_is_running nginx && [[ $(nginx_host) != "$SEATLINE_GATEWAY_HOST" ]]
+}
+
 nginx_start() {
 	local config=$STATE/nginx/gateway.conf changed=1
 

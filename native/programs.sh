@@ -49,10 +49,8 @@ program_ports() {
 callers_environment() {
 	local name
 
-	export AUTH_MODE
-	if [[ -z ${JWT_KEYS:-}${JWT_KEYS_FILE:-} ]]; then
-		export JWT_KEYS=k1:$JWT_KEY
-	fi
+	[[ -n ${JWT_KEYS:-}${JWT_KEYS_FILE:-} ]] || JWT_KEYS=k1:$JWT_KEY
+	export AUTH_MODE JWT_KEYS JWT_KEYS_FILE
 	for name in "${!RATES_JWT[@]}"; do
 		printf -v "$name" '%s' "$(rate "$name")"
 		export "${name?}"
@@ -115,6 +113,33 @@ program_environment() {
 	esac
 }
 
+# program_sum NAME: prints a checksum of all that program_environment exports for it. Not of what the
+# caller has besides: LANES=4 is for the worker that it starts, and says nothing about the others.
+program_sum() (
+	program_split "$1"
+	for name in $(compgen -e); do
+		export -n "${name?}"
+	done
+	program_environment
+	export -p | sha256sum
+)
+
+# Whether it was started with the settings of now. One of which nothing is known was not.
+program_is_as_asked() {
+	[[ $(program_sum "$1") == "$(cat -- "$STATE/pid/$1.settings" 2>/dev/null)" ]]
+}
+
+# program_launch NAME FILE
+program_launch() (
+	program_split "$1"
+	(
+		umask 077
+		program_sum "$1" >"$STATE/pid/$1.settings"
+	)
+	program_environment
+	service_launch "$1" "$2"
+)
+
 program_file() { printf '%s' "$BUILD/$1/$1"; }
 
 # Whether the file that runs has since been replaced by a newer build.
@@ -124,24 +149,28 @@ program_is_outdated() {
 	pid=$(service_pid "$1") && [[ $(readlink -- "/proc/$pid/exe") == *' (deleted)' ]]
 }
 
-# program_start NAME: in the full start it must become ready; when asked for by name its servers may
-# be down on purpose, and alive is enough.
+# program_start NAME: what runs with other settings than are asked for gives way to one that has
+# them; it drains first, so what it accepted is stored. In the full start it must become ready; when asked
+# for by name its servers may be down on purpose, and alive is enough.
 program_start() {
 	local name=$1 file ops
 
 	program_split "$name"
 	file=$(program_file "$PROGRAM")
 	ops=http://127.0.0.1:$(program_ops_port "$PROGRAM" "$INDEX")
-	STEP_RESULT=running
 	if ! service_is_running "$name"; then
 		[[ -x $file ]] || die "$file is not there: was it compiled?"
-		(
-			program_environment
-			service_launch "$name" "$file"
-		)
+		program_launch "$name" "$file"
 		STEP_RESULT=started
+	elif ! program_is_as_asked "$name"; then
+		[[ -x $file ]] || die "$file is not there: was it compiled?"
+		service_stop "$name" TERM
+		program_launch "$name" "$file"
+		STEP_RESULT=restarted
 	elif program_is_outdated "$name"; then
 		STEP_RESULT='running (older build)'
+	else
+		STEP_RESULT=running
 	fi
 	wait_until "$name" "$PROGRAM_START_S" 'answer /livez' http_ok "$ops/livez"
 	if ((START_ALL)); then

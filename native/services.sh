@@ -150,6 +150,29 @@ secure_check() {
 	done
 }
 
+# As each program would find for itself, but before anything that runs is stopped for it.
+production_check() {
+	((PRODUCTION)) || return 0
+	[[ $AUTH_MODE == jwt ]] || die 'PRODUCTION=1 needs AUTH_MODE=jwt'
+	! grep -q "=$DEMO_MARK" -- "$STATE/secrets" ||
+		die "the secrets of $STATE are the demo's: start with PRODUCTION=1 in a directory of" \
+			"its own (SEATLINE_STATE_DIR), or after ./start-services.sh reset"
+}
+
+# outside_check NAME...: what is started by name must not open what runs and is not named.
+outside_check() {
+	local api
+
+	[[ " $* " == *' nginx '* ]] || ! nginx_is_elsewhere ||
+		die "nginx listens on $(nginx_host): name it too, or nothing"
+	[[ " $* " == *' nginx '* && $SEATLINE_GATEWAY_HOST != 127.* ]] || return 0
+	for api in $(service_names write-api read-api); do
+		[[ " $* " == *" $api "* ]] || ! service_is_running "$api" ||
+			program_is_as_asked "$api" ||
+			die "$api runs with other settings: name it too, or nothing"
+	done
+}
+
 # step NAME FUNCTION...: in the foreground, for what may ask for a password or takes minutes.
 step() {
 	local name=$1 from to
@@ -179,6 +202,8 @@ native_up() {
 	state_open
 	secure_check
 	secrets_load
+	production_check
+	outside_check "${names[@]}"
 	command -v ss >/dev/null && ports_check "${names[@]}"
 	install_all
 	ports_check "${names[@]}" # a bare machine has no ss before
@@ -192,6 +217,9 @@ native_up() {
 	done
 	start_group "${servers[@]}" "${programs[@]:+build}"
 	exec 8>&- # what was built is complete
+	# Programs that become open do so behind no gateway that the world can reach, and those that
+	# cease to be open have done so before it can.
+	! nginx_is_elsewhere || step nginx nginx_stop
 	start_group "${programs[@]}"
 	[[ " ${names[*]} " != *' nginx '* ]] || start_group nginx
 	now_ms to

@@ -68,9 +68,15 @@ class Process:
         except (FileNotFoundError, IndexError, ValueError):
             return None
 
+    def _own_child(self):
+        """None too when start-services.sh has started another one since."""
+        is_ours = self.child is not None and self.pid in (None, self.child.pid)
+        return self.child if is_ours else None
+
     @property
     def is_running(self):
-        if self.child is not None and self.child.poll() is not None:
+        child = self._own_child()
+        if child is not None and child.poll() is not None:
             return False
         return self.pid is not None and is_alive(self.pid)
 
@@ -102,8 +108,9 @@ class Process:
 
     def wait_end(self, within):
         """Waits for the process to end; its exit status (negative: the signal) if our child."""
-        if self.child is not None:
-            return self.child.wait(within)
+        child = self._own_child()
+        if child is not None:
+            return child.wait(within)
         pid = self.pid
         wait_for(lambda: not is_alive(pid), within, f"{self.name} (pid {pid}) ended")
         return None
