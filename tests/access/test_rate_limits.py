@@ -98,6 +98,21 @@ def test_commands_are_limited_and_a_refusal_has_no_effect(limited):
     assert bob.hold(event, ["S29"]).status == 202
 
 
+def test_who_waits_for_the_outcome_is_told_what_is_left(limited):
+    """The answer is read-api's then; whatever it says, and also where it does not come."""
+    alice = person(limited)
+    event = limited.create_event(1)
+    answers = [alice.hold(event, ["S1"], Prefer=prefer)
+               for prefer in ("wait=10", "wait=10", "respond-async")]
+    assert [answer.status for answer in answers] == [201, 409, 202]
+    for n, answer in enumerate(answers):
+        assert answer.headers.get_all("RateLimit-Policy") == [f'"bookings";q={QUOTA};w={WINDOW_S}']
+        [left] = answer.headers.get_all("RateLimit")
+        assert left.startswith(f'"bookings";r={QUOTA - 1 - n};t='), answer
+    assert_refused(Asked(lambda: alice.hold(event, ["S1"], Prefer="wait=10"), 3).refused[-1],
+                   "bookings")
+
+
 def test_a_bad_request_takes_nothing(limited):
     alice = person(limited)
     event = limited.create_event(QUOTA)
