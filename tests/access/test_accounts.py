@@ -12,6 +12,7 @@ from pathlib import Path
 import jwt
 import pytest
 
+from support.insist import insist
 from support.people import AUDIENCE, ISSUER, KEY_ID, mint, person, signing_key
 from support.problem import assert_named, assert_problem
 from support.wait import wait_for
@@ -261,7 +262,9 @@ def test_many_logins_at_once_cost_bounded_memory_and_no_booking(stack, alice):
 
     def ask(n):
         if n % 3 == 0:
-            return alice.web.post("/api/book", {"eventId": event, "seatId": f"S{n // 3 + 1}"})
+            return insist(lambda: alice.web.post(
+                "/api/book", {"eventId": event, "seatId": f"S{n // 3 + 1}"},
+                {"Idempotency-Key": f"{event}-{n}"}))
         return login(stack, account["email"], PASSWORD if n % 2 else "another horse entirely")
 
     answers = stack.each(ask, range(48), 24)

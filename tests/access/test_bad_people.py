@@ -350,14 +350,22 @@ def test_a_cursor_is_for_the_list_it_came_from(whole_stack, alice, bob):
     'x","level":"info","event":"forged', "x\u001b[31m", "%0d%0a{}", "a" * 200, "\u2028"])
 def test_what_comes_in_a_head_forges_no_line_of_the_log(whole_stack, alice, value):
     starts = {name: whole_stack[name].log_size() for name in whole_stack.instances("write-api")}
+    access_log = whole_stack.state / "log" / "nginx-access.log"
+    begin = len(access_log.read_text())
     headers = {"X-Request-Id": value, "User-Agent": value, "traceparent": value}
     headers = {name: text.encode("utf-8").decode("latin1") for name, text in headers.items()}
     answer = alice.web.post("/api/book", {}, headers)
     assert answer.status == (400 if "\u001b" in value else 422)
     assert answer.header("X-Request-Id") != value or value == "a" * 128
-    for name, start in starts.items():
-        for line in whole_stack.log_lines(name, start):
-            assert line["event"] != "forged"
+
+    def lines():
+        return [json.loads(text) for text in access_log.read_text()[begin:].splitlines()] + [
+            line for name, start in starts.items() for line in whole_stack.log_lines(name, start)]
+
+    servers = {"nginx", "write-api"} if answer.status == 422 else {"nginx"}
+    wait_for(lambda: servers == {line["service"] for line in lines() if line.get("request_id")
+                                 == answer.header("X-Request-Id")}, 10, "each has its line")
+    assert "forged" not in {line["event"] for line in lines()}
 
 
 # --- greed ------------------------------------------------------------------------------------
