@@ -113,8 +113,8 @@ program_environment() {
 	esac
 }
 
-# program_sum NAME: prints a checksum of all that program_environment exports for it. Not of what the
-# caller has besides: LANES=4 is for the worker that it starts, and says nothing about the others.
+# program_sum NAME: prints a checksum of all that program_environment exports for it. Not of what
+# the caller has besides: LANES=4 is for the worker that it starts, and not about those that run.
 program_sum() (
 	program_split "$1"
 	for name in $(compgen -e); do
@@ -150,8 +150,8 @@ program_is_outdated() {
 }
 
 # program_start NAME: what runs with other settings than are asked for gives way to one that has
-# them; it drains first, so what it accepted is stored. In the full start it must become ready; when asked
-# for by name its servers may be down on purpose, and alive is enough.
+# them; it drains first, so what it accepted is stored. In the full start it must become ready; when
+# asked for by name its servers may be down on purpose, and alive is enough.
 program_start() {
 	local name=$1 file ops
 

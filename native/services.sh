@@ -155,8 +155,8 @@ production_check() {
 	((PRODUCTION)) || return 0
 	[[ $AUTH_MODE == jwt ]] || die 'PRODUCTION=1 needs AUTH_MODE=jwt'
 	! grep -q "=$DEMO_MARK" -- "$STATE/secrets" ||
-		die "the secrets of $STATE are the demo's: start with PRODUCTION=1 in a directory of" \
-			"its own (SEATLINE_STATE_DIR), or after ./start-services.sh reset"
+		die "the secrets of $STATE are the demo's: start with PRODUCTION=1 in another" \
+			"SEATLINE_STATE_DIR, or after ./start-services.sh reset"
 }
 
 # outside_check NAME...: what is started by name must not open what runs and is not named.
