@@ -4,7 +4,8 @@
 
 static void add_cell(struct strbuf *out, const char *cell)
 {
-	const bool is_quoted = strpbrk(cell, ",\"\r\n") != NULL;
+	/* Where a comma is part of a number, a spreadsheet parts cells at semicolons. */
+	const bool is_quoted = strpbrk(cell, ",;\"\r\n") != NULL;
 
 	if (is_quoted)
 		strbuf_add_char(out, '"');

@@ -123,6 +123,11 @@ Test(http_access, tells_handlers_who_calls_and_from_where)
 	raw_expect_body(&answer, " 127.0.0.1");
 }
 
+Test(http_access, takes_no_empty_token_for_none)
+{
+	expect_status("GET /caller", "", "\r\n", 401);
+}
+
 Test(http_access, takes_merge_patches_where_they_are_asked_for)
 {
 	static const char patch[] =

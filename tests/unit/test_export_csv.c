@@ -24,10 +24,11 @@ Test(export_csv, a_line_is_cells_and_a_line_end)
 
 Test(export_csv, quotes_what_would_end_a_cell)
 {
-	static const char *const cells[] = { "a,b", "say \"hi\"", "a\nb", "a\r\nb", "'x" };
+	static const char *const cells[] = { "a,b", "say \"hi\"", "a\nb", "a\r\nb", "'x",
+					     "a;=b" };
 
 	expect_line(cells, COUNT(cells),
-		    "\"a,b\",\"say \"\"hi\"\"\",\"a\nb\",\"a\r\nb\",'x\r\n");
+		    "\"a,b\",\"say \"\"hi\"\"\",\"a\nb\",\"a\r\nb\",'x,\"a;=b\"\r\n");
 }
 
 Test(export_csv, no_cell_is_a_formula)
