@@ -12,6 +12,7 @@
 #define COUNT(array)      ((int)(sizeof(array) / sizeof((array)[0])))
 #define NUMBER_BYTES_MAX  24
 #define SEATS_AT_ONCE     20000 /* of a statement, each of which has a time-out */
+#define PRICES_AT_ONCE    1000  /* of a transaction, for which bookings wait    */
 #define VECTOR_BYTES_MAX  (16u << 20) /* of EVENT_SEATS_MAX rows of one seat, each */
 #define SECTIONS_BYTES_MAX (EVENT_SECTIONS_MAX * (EVENT_WORDS_BYTES_MAX * 2 + 4))
 
@@ -221,14 +222,16 @@ static bool window_is_valid(const struct event_request *request, const PGresult 
 				     close->is_given ? text_of(close) : pg_text_at(rows, 0, 2));
 }
 
+/* First without a lock, so that what is refused changes no price; then with it. */
 static err_code judge(struct pg *pg, const char *event_id, const struct event_request *request,
-		      enum event_answer *ret, struct err *err)
+		      bool locks, enum event_answer *ret, struct err *err)
 {
 	const char *const params[] = { event_id };
 	_cleanup_(PQclearp) PGresult *rows = NULL;
 
 	const err_code code =
-		pg_query(pg, "lock_event", SQL_LOCK_EVENT, params, COUNT(params), &rows, err);
+		locks ? pg_query(pg, "lock_event", SQL_LOCK_EVENT, params, COUNT(params), &rows, err)
+		      : pg_query(pg, "see_event", SQL_SEE_EVENT, params, COUNT(params), &rows, err);
 	if (code != ERR_OK)
 		return code;
 	if (PQntuples(rows) == 0)
@@ -271,12 +274,12 @@ static err_code change_some_prices(struct pg *pg, const char *event_id, const ch
 	const char *params[] = { event_id, sections, prices, last, most };
 	_cleanup_(PQclearp) PGresult *locked = NULL;
 
-	(void)snprintf(most, sizeof(most), "%d", SEATS_AT_ONCE);
+	(void)snprintf(most, sizeof(most), "%d", PRICES_AT_ONCE);
 	err_code code =
 		pg_query(pg, "lock_prices", SQL_LOCK_PRICES, params, COUNT(params), &locked, err);
 	if (code != ERR_OK)
 		return code;
-	const bool is_all = pg_int_at(locked, 0, 1) < SEATS_AT_ONCE;
+	const bool is_all = pg_int_at(locked, 0, 1) < PRICES_AT_ONCE;
 	params[4] = pg_text_at(locked, 0, 0);
 	if (params[4])
 		code = pg_query(pg, "change_prices", SQL_CHANGE_PRICES, params, COUNT(params), NULL,
@@ -285,15 +288,34 @@ static err_code change_some_prices(struct pg *pg, const char *event_id, const ch
 	return code;
 }
 
+/* In transactions of their own, a part of the seats each: a booking waits for one part at most. */
+static err_code change_all_prices(struct pg *pg, const char *event_id, const char *sections,
+				  const char *prices, struct err *err)
+{
+	char last[IDENT_BYTES_MAX] = "";
+	bool unknown = false; /* It is the event's own transaction that answers. */
+	err_code code = ERR_OK;
+
+	do {
+		code = pg_begin(pg, err);
+		if (code == ERR_OK)
+			code = change_some_prices(pg, event_id, sections, prices, last, err);
+		if (code != ERR_OK)
+			pg_rollback(pg);
+		else
+			code = pg_commit(pg, &unknown, err);
+	} while (code == ERR_OK && last[0] != '\0');
+	return code;
+}
+
 static err_code change_prices(struct pg *pg, const char *event_id, const char *sections,
 			      const char *prices, struct event_outcome *ret, struct err *err)
 {
 	const char *const params[] = { event_id, sections };
-	char last[IDENT_BYTES_MAX] = "";
 	_cleanup_(PQclearp) PGresult *missing = NULL;
 
-	err_code code = pg_query(pg, "find_missing_section", SQL_FIND_MISSING_SECTION, params,
-				 COUNT(params), &missing, err);
+	const err_code code = pg_query(pg, "find_missing_section", SQL_FIND_MISSING_SECTION, params,
+				       COUNT(params), &missing, err);
 	if (code != ERR_OK)
 		return code;
 	if (PQntuples(missing) > 0) {
@@ -301,10 +323,7 @@ static err_code change_prices(struct pg *pg, const char *event_id, const char *s
 		ret->price = (size_t)pg_int_at(missing, 0, 0);
 		return ERR_OK;
 	}
-	do {
-		code = change_some_prices(pg, event_id, sections, prices, last, err);
-	} while (code == ERR_OK && last[0] != '\0');
-	return code;
+	return change_all_prices(pg, event_id, sections, prices, err);
 }
 
 static err_code write_prices(struct pg *pg, const char *event_id,
@@ -330,6 +349,25 @@ static err_code write_prices(struct pg *pg, const char *event_id,
 	return change_prices(pg, event_id, sections.data, prices.data, ret, err);
 }
 
+/* The event's row and the audit's, in this order of locks after the seats', as workers have it. */
+static err_code commit_change(struct pg *pg, const char *event_id,
+			      const struct event_request *request, const struct audit_entry *audit,
+			      struct event_outcome *ret, bool *ret_unknown, struct err *err)
+{
+	err_code code = pg_begin(pg, err);
+	if (code == ERR_OK)
+		code = judge(pg, event_id, request, true, &ret->answer, err);
+	if (code == ERR_OK && ret->answer == EVENT_DONE)
+		code = change_event(pg, event_id, request, ret, err);
+	if (code == ERR_OK && ret->answer == EVENT_DONE)
+		code = audit_entry_write(pg, audit, NULL, err);
+	if (code == ERR_OK && ret->answer == EVENT_DONE)
+		return pg_commit(pg, ret_unknown, err);
+	pg_rollback(pg);
+	return code;
+}
+
+/* The event last: whoever sees its new version reads all new prices. */
 err_code event_store_change(struct pg *pg, const char *event_id,
 			    const struct event_request *request, const struct audit_entry *audit,
 			    struct event_outcome *ret, bool *ret_unknown, struct err *err)
@@ -338,18 +376,15 @@ err_code event_store_change(struct pg *pg, const char *event_id,
 	*ret = (struct event_outcome){ .answer = EVENT_DONE };
 	(void)snprintf(ret->event_id, sizeof(ret->event_id), "%s", event_id);
 
-	err_code code = pg_begin(pg, err);
+	err_code code = pg_ensure(pg, err);
 	if (code == ERR_OK)
-		code = judge(pg, event_id, request, &ret->answer, err);
-	if (code == ERR_OK && ret->answer == EVENT_DONE)
-		code = change_event(pg, event_id, request, ret, err);
+		code = judge(pg, event_id, request, false, &ret->answer, err);
 	if (code == ERR_OK && ret->answer == EVENT_DONE)
 		code = write_prices(pg, event_id, request, ret, err);
 	if (code == ERR_OK && ret->answer == EVENT_DONE)
-		code = audit_entry_write(pg, audit, NULL, err);
-	if (code == ERR_OK && ret->answer == EVENT_DONE)
-		return pg_commit(pg, ret_unknown, err);
-	pg_rollback(pg);
+		code = commit_change(pg, event_id, request, audit, ret, ret_unknown, err);
+	if (code != ERR_OK && request->price_count > 0)
+		*ret_unknown = true; /* Of the prices, some. */
 	return code;
 }
 

@@ -2,7 +2,9 @@
  * event_store - events in PostgreSQL, as an administrator makes and changes them. Their seats'
  * states are none of its business: those change by commands.
  *
- * Shape    each function is one transaction, with its entry in the audit.
+ * Shape    each function is one transaction, with its entry in the audit. Only prices have
+ *          transactions of their own before that, a part of the seats each, so that bookings wait
+ *          for no more than a part; what is refused changes none.
  * Errors   ERR_UNAVAILABLE; *ret_unknown tells that the change may have been made all the same.
  */
 #pragma once

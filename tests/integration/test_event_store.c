@@ -142,7 +142,7 @@ Test(event_store, a_large_house_has_each_seat_once_and_in_order)
 		     "99000");
 }
 
-Test(event_store, prices_of_a_large_house_change_all_at_once)
+Test(event_store, prices_of_a_large_house_change_in_parts)
 {
 	plan(HOUSE);
 	expect_added();
@@ -150,6 +150,48 @@ Test(event_store, prices_of_a_large_house_change_all_at_once)
 	cr_expect_eq(outcome.version, 2);
 	expect_value("SELECT count(*) FROM seats WHERE event_id = $1 AND price_minor = 7", "99000");
 	expect_value("SELECT sum(version) FROM seats WHERE event_id = $1", "0");
+}
+
+static void *reprice(void *ctx)
+{
+	enum event_answer *answer = ctx;
+
+	*answer = change("{\"prices\":[{\"section\":\"S\",\"priceMinor\":7}]}");
+	return NULL;
+}
+
+/* A worker locks seats, and then the event it cancels. */
+Test(event_store, prices_change_beside_whoever_has_the_event_and_leave_the_seats_to_them)
+{
+	struct pg *worker = fixture_pg(NULL, TIMEOUT_MS);
+	enum event_answer answer = EVENT_NOT_FOUND;
+	const char *count = "0";
+	pthread_t thread;
+
+	plan("\"sections\":[{\"name\":\"S\",\"rows\":25,\"seatsPerRow\":99}]");
+	expect_added();
+	cr_assert_eq(pg_begin(worker, &err), ERR_OK);
+	(void)fixture_sql(worker, "SELECT 1 FROM events WHERE event_id = $1 FOR UPDATE", event_id,
+			  NULL, NULL);
+	cr_assert_eq(pthread_create(&thread, NULL, reprice, &answer), 0);
+	for (int i = 0; i < TIMEOUT_MS / 20 && strcmp(count, "2475") != 0; i++) {
+		clock_sleep_ms(20);
+		count = fixture_sql(worker,
+				    "SELECT count(*) FROM seats"
+				    " WHERE event_id = $1 AND price_minor = 7",
+				    event_id, NULL, NULL);
+	}
+	cr_expect_str_eq(count, "2475", "no price waits for the event");
+	(void)fixture_sql(worker,
+			  "SELECT count(*) FROM (SELECT FROM seats WHERE event_id = $1"
+			  " FOR UPDATE NOWAIT) AS s",
+			  event_id, NULL, NULL);
+	cr_assert_eq(pg_query(worker, NULL, "COMMIT", NULL, 0, NULL, &err), ERR_OK);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+
+	cr_expect_eq(answer, EVENT_DONE);
+	cr_expect_eq(outcome.version, 2);
+	pg_free(worker);
 }
 
 Test(event_store, an_id_that_is_taken_leaves_no_trace)
