@@ -20,7 +20,7 @@ render_outside() {
 	render_rate lists "$RATE_LISTS_PER_MIN"
 	render_rate auth "$RATE_AUTH_PER_MIN"
 	if ((ADDRESS_CONNECTIONS_MAX)); then
-		LIMIT_ZONES+=$'limit_conn_zone $binary_remote_addr zone=connections:2m;\n'
+		LIMIT_ZONES+=$'limit_conn_zone $client_network zone=connections:2m;\n'
 		LIMITS+="limit_conn connections $ADDRESS_CONNECTIONS_MAX;"$'\n\t'
 	fi
 	render_cors

@@ -455,6 +455,20 @@ def test_a_trusted_proxy_says_whose_address_it_is(limiting):
     assert asked.count(429) == 4 - QUOTAS["auth"]
 
 
+def test_a_network_of_ipv6_counts_as_one_address(limiting):
+    """A /64 is what one customer gets; IPv4 written as IPv6 is no such network."""
+    proxy = Address(limiting.gateway_port, PROXY)
+
+    def ask(forwarded):
+        return proxy.request("POST", "/api/auth/login", b"{}", {
+            **JSON, "X-Forwarded-For": forwarded}).status
+
+    asked = [ask(f"2001:db8:1:2:{n:x}::{n:x}") for n in range(1, 7)]
+    assert asked.count(429) == 6 - QUOTAS["auth"], asked
+    assert 429 not in [ask(f"2001:db8:1:{n:x}::1") for n in range(3, 9)]
+    assert 429 not in [ask(f"::ffff:198.51.100.{n}") for n in range(200, 206)]
+
+
 def test_what_has_no_limit_is_not_counted(limiting, address, event):
     for path in (f"/api/events/{event}", f"/api/events/{event}/layout", "/healthz", "/openapi.json",
                  "/docs", "/api/auth/me"):

@@ -1,6 +1,9 @@
 """The live channel: what changes is told, in order, and nothing is missed."""
 
+import http.client
 import json
+
+import pytest
 
 from support.live import EventSource, open_websocket
 from support.wait import wait_for
@@ -167,3 +170,19 @@ def test_a_subscriber_hears_of_its_own_event_only(stack):
         message = source.next(SOON)
     assert message.data["event_id"] == event
     assert [s["seat_id"] for s in message.data["seats"]] == ["S2"]
+
+
+@pytest.mark.parametrize("headers, status", [
+    ({"Content-Type": "application/json", "Origin": "http://evil.example"}, 403),
+    ({"Content-Type": "application/json", "Origin": "null"}, 403),
+    ({"Content-Type": "text/plain"}, 415), ({}, 415), ({"Content-Type": "application/json"}, 201)])
+def test_a_page_in_a_local_browser_publishes_nothing(stack, headers, status):
+    """To the projector's own port, which is on loopback: as the projector sends it, it is taken."""
+    event = stack.create_event(1)
+    with EventSource(stack.gateway_port, event) as source:
+        connection = http.client.HTTPConnection("127.0.0.1", stack.base + 89, timeout=SOON)
+        connection.request("POST", f"/internal/live/{event}", b'{"lie":1}', headers)
+        assert connection.getresponse().status == status
+        connection.close()
+        stack.booked_id(event, "S1")
+        assert ("lie" in source.next(SOON).data) == (status == 201)
