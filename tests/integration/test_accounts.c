@@ -8,7 +8,12 @@
 #include "tcp_proxy.h"
 #include "worker_fixture.h"
 
+#include <dlfcn.h>
 #include <jansson.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -360,6 +365,60 @@ Test(accounts, takes_no_attempt_while_accounts_cannot_be_looked_at)
 		expect_login("192.0.2.1", PASSWORD, 503);
 }
 
+/* --- a turn at hashing that lasts --- */
+
+static sem_t turn_taken, turn_ended;
+static _Atomic bool is_turn_long;
+
+/* libsodium's, for all that is linked here; the first one of a long turn waits in it. */
+int crypto_pwhash_str_verify(const char hash[crypto_pwhash_STRBYTES], const char *const password,
+			     unsigned long long len)
+{
+	int (*real)(const char *, const char *, unsigned long long);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "crypto_pwhash_str_verify");
+	if (atomic_exchange(&is_turn_long, false)) {
+		(void)sem_post(&turn_taken);
+		(void)sem_wait(&turn_ended);
+	}
+	return real(hash, password, len);
+}
+
+static void *take_turn(void *passwords)
+{
+	bool is_right = true;
+
+	const err_code code = password_verify(passwords, NULL, PASSWORD, strlen(PASSWORD),
+					      &is_right, NULL);
+	return code == ERR_OK && !is_right ? passwords : NULL;
+}
+
+/* Where nobody hashes for an e-mail without an account, nobody waits for a turn. */
+Test(accounts, hashes_for_an_unknown_email_too)
+{
+	struct passwords *passwords = api.passwords;
+	pthread_t thread;
+
+	cr_assert_eq(passwords_new(1, 0, &api.passwords, NULL), ERR_OK);
+	struct raw_answer answer = post("register", email, PASSWORD);
+	expect(&answer, 201, NULL);
+	(void)sem_init(&turn_taken, 0, 0);
+	(void)sem_init(&turn_ended, 0, 0);
+	is_turn_long = true;
+	cr_assert_eq(pthread_create(&thread, NULL, take_turn, api.passwords), 0);
+	(void)sem_wait(&turn_taken);
+	answer = post("login", email, PASSWORD);
+	expect(&answer, 503, "/problems/unavailable");
+	answer = post("login", "nobody@example.com", PASSWORD);
+	expect(&answer, 503, "/problems/unavailable");
+	(void)sem_post(&turn_ended);
+	void *had_turn = NULL;
+	cr_assert_eq(pthread_join(thread, &had_turn), 0);
+	cr_expect_eq(had_turn, api.passwords);
+	passwords_free(api.passwords);
+	api.passwords = passwords;
+}
+
 static void expect_away(const char *what)
 {
 	const int64_t start_ms = clock_monotonic_ms();
@@ -496,4 +555,19 @@ Test(accounts, are_not_made_of_what_nobody_could_log_in_with)
 	tcp_proxy_set(proxy, TCP_PROXY_REFUSE);
 	cr_expect_eq(add(email, "admin", PASSWORD, out), ERR_UNAVAILABLE);
 	cr_expect_str_eq(out, "");
+}
+
+/* Nobody is asked who they are, and yet a page in a browser, which gets here by itself, is nobody. */
+Test(accounts, a_page_in_a_local_browser_is_nobody)
+{
+	close_server();
+	open_server("");
+	struct raw_answer answer =
+		send_text("POST /api/events", "Origin: http://evil.example\r\n", "{}");
+	expect(&answer, 401, "/problems/unauthorized");
+	answer = send_text("POST /api/events",
+			   "Origin: http://a.example\r\nSeatline-Request: 1-a\r\n", "{}");
+	expect(&answer, 422, "/problems/invalid-request");
+	answer = send_text("POST /api/events", "", "{}");
+	expect(&answer, 422, "/problems/invalid-request");
 }
