@@ -48,6 +48,8 @@ static void choose(struct listing *listing, const char *event_id, const char *bo
 {
 	if (booking_id[0] != '\0') {
 		listing->origins[0] = (struct origin){ "read_booking_log", SQL_READ_BOOKING_LOG };
+		listing->origins[1] =
+			(struct origin){ "read_booking_audit", SQL_READ_BOOKING_AUDIT };
 		(void)snprintf(listing->about, sizeof(listing->about), "%s", booking_id);
 		(void)snprintf(listing->query, sizeof(listing->query), "bookingId=%s&",
 			       booking_id);

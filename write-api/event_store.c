@@ -230,8 +230,8 @@ static err_code judge(struct pg *pg, const char *event_id, const struct event_re
 	_cleanup_(PQclearp) PGresult *rows = NULL;
 
 	const err_code code =
-		locks ? pg_query(pg, "lock_event", SQL_LOCK_EVENT, params, COUNT(params), &rows, err)
-		      : pg_query(pg, "see_event", SQL_SEE_EVENT, params, COUNT(params), &rows, err);
+		pg_query(pg, locks ? "lock_event" : "see_event",
+			 locks ? SQL_LOCK_EVENT : SQL_SEE_EVENT, params, COUNT(params), &rows, err);
 	if (code != ERR_OK)
 		return code;
 	if (PQntuples(rows) == 0)

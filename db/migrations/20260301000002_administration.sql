@@ -84,6 +84,8 @@ CREATE TABLE audit_log (
     detail     jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX audit_log_by_event ON audit_log (event_id, seq);
+CREATE INDEX audit_log_by_booking ON audit_log ((detail->>'booking_id'), seq)
+    WHERE detail->>'booking_id' IS NOT NULL;
 
 GRANT UPDATE (cancelled_at, version) ON events TO seatline_worker;
 

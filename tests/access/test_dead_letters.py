@@ -82,10 +82,11 @@ def test_a_letter_that_can_be_decoded_now_is_decided_once(admin):
     # What is decided after both in that partition tells that both were.
     admin.outcome(admin.booked_id(event, "Hall-A-2", "u-2"))
     assert admin.pg_value("SELECT count(*) FROM booking_log WHERE event_id = %s", event) == 2
-    entries = admin.web.get(f"/api/admin/audit?eventId={event}").json()
-    replays = [e for e in entries if e["action"] == "replay_dead_letter"]
-    assert [(e["actor"], e["booking_id"], e["detail"]["offset"]) for e in replays] == [
-        (admin.user_id, booking_id, offset)] * 2
+    for about in (f"eventId={event}", f"bookingId={booking_id}"):
+        entries = admin.web.get(f"/api/admin/audit?{about}").json()
+        replays = [e for e in entries if e["action"] == "replay_dead_letter"]
+        assert [(e["actor"], e["booking_id"], e["detail"]["offset"]) for e in replays] == [
+            (admin.user_id, booking_id, offset)] * 2
 
 
 def cut(command):

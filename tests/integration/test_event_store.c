@@ -1,9 +1,11 @@
 /* Events in a real PostgreSQL, as the role that write-api has there. */
+#include "account_store.h"
 #include "clock.h"
 #include "event_store.h"
 #include "log.h"
 #include "services.h"
 #include "worker_fixture.h"
+#include "write_api_sql.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -16,6 +18,7 @@ NEEDS_SERVICE("TEST_PG_DSN")
 #define TIMEOUT_MS 30000 /* of a machine that is busy */
 #define KEY_BYTES  37
 #define THREADS    6
+#define EMAIL_BYTES (IDENT_BYTES_MAX + 16)
 #define HOUSE                                                                                     \
 	"\"sections\":[{\"name\":\"S\",\"rows\":1000,\"seatsPerRow\":99,\"priceMinor\":5},"        \
 	"{\"name\":\"T\",\"seatsPerRow\":1000}]"
@@ -289,6 +292,24 @@ Test(event_store, a_change_that_does_not_fit_leaves_no_trace)
 	(void)snprintf(event_id, sizeof(event_id), "no-such-event");
 	cr_expect_eq(change("{\"name\":\"M\"}"), EVENT_NOT_FOUND);
 	cr_expect_eq(event_store_find(pg, event_id, &err), ERR_NOT_FOUND);
+}
+
+Test(event_store, the_audit_has_accounts_by_the_operator)
+{
+	char email[EMAIL_BYTES];
+	struct account made = { 0 };
+	account_make_id(made.user_id);
+	const char *const account[] = { made.user_id, email, "$argon2id$", "admin" };
+	const char *const again[] = { "u-aaaaaaaaaaaaaaaaaaaa", email, "$argon2id$", "user" };
+
+	(void)snprintf(email, sizeof(email), "%s@example.com", event_id);
+	(void)snprintf(event_id, sizeof(event_id), "%s", made.user_id); /* what is asked about */
+	cr_assert_eq(pg_query(pg, NULL, SQL_PUT_ACCOUNT, account, 4, NULL, &err), ERR_OK, "%s",
+		     err.text);
+	cr_assert_eq(pg_query(pg, NULL, SQL_PUT_ACCOUNT, again, 4, NULL, &err), ERR_OK);
+	expect_value("SELECT string_agg(concat_ws(' ', actor, action, detail->>'role'), ','"
+		     " ORDER BY seq) FROM audit_log WHERE event_id IS NULL AND detail->>'user_id' = $1",
+		     "operator put_account admin,operator put_account user");
 }
 
 Test(event_store, may_do_this_and_nothing_else)
