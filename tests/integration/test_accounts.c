@@ -557,7 +557,7 @@ Test(accounts, are_not_made_of_what_nobody_could_log_in_with)
 	cr_expect_str_eq(out, "");
 }
 
-/* Nobody is asked who they are, and yet a page in a browser, which gets here by itself, is nobody. */
+/* Nobody is asked who they are, and yet a page in a browser, which gets here itself, is nobody. */
 Test(accounts, a_page_in_a_local_browser_is_nobody)
 {
 	close_server();
