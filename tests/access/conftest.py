@@ -9,30 +9,13 @@ The suite is run by itself: it has the ports and the directory that others use.
 import pytest
 
 from support import effects
-from support.people import mint, person
-
-SETTINGS = {"AUTH_MODE": "jwt", "RATE_BOOKINGS_PER_MIN": "0", "RATE_LISTS_PER_MIN": "0",
-            "RATE_AUTH_PER_MIN": "0"}
+from support.callers import ACCOUNTS, admin, alice, bob  # noqa: F401 - fixtures
+from support.people import mint
 
 
 @pytest.fixture(scope="session")
 def stack_settings():
-    return SETTINGS
-
-
-@pytest.fixture
-def admin(whole_stack):
-    return person(whole_stack, "admin")
-
-
-@pytest.fixture
-def alice(whole_stack):
-    return person(whole_stack)
-
-
-@pytest.fixture
-def bob(whole_stack):
-    return person(whole_stack)
+    return ACCOUNTS
 
 
 @pytest.fixture

@@ -6,22 +6,9 @@ the directory that others use.
 
 import pytest
 
-from support.people import person
-
-SETTINGS = {"SECURE": "1", "AUTH_MODE": "jwt", "RATE_BOOKINGS_PER_MIN": "0",
-            "RATE_LISTS_PER_MIN": "0", "RATE_AUTH_PER_MIN": "0"}
+from support.callers import ACCOUNTS, admin, alice  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="session")
 def stack_settings():
-    return SETTINGS
-
-
-@pytest.fixture
-def admin(whole_stack):
-    return person(whole_stack, "admin")
-
-
-@pytest.fixture
-def alice(whole_stack):
-    return person(whole_stack)
+    return {**ACCOUNTS, "SECURE": "1"}
