@@ -308,7 +308,8 @@ Test(event_store, the_audit_has_accounts_by_the_operator)
 		     err.text);
 	cr_assert_eq(pg_query(pg, NULL, SQL_PUT_ACCOUNT, again, 4, NULL, &err), ERR_OK);
 	expect_value("SELECT string_agg(concat_ws(' ', actor, action, detail->>'role'), ','"
-		     " ORDER BY seq) FROM audit_log WHERE event_id IS NULL AND detail->>'user_id' = $1",
+		     " ORDER BY seq) FROM audit_log"
+		     " WHERE event_id IS NULL AND detail->>'user_id' = $1",
 		     "operator put_account admin,operator put_account user");
 }
 
