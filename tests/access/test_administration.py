@@ -97,12 +97,14 @@ def test_limits_lowered_below_what_is_live_stop_nobody(admin, alice, bob):
     event = post_event(admin, 9, seatsPerUserMax=8, holdsPerUserMax=5)
     held = alice.held(event, seats(1, 3))
     changed(admin, event, {"holdsPerUserMax": 2})
-    assert alice.booked(event, seats(4, 4))["status"] == "confirmed"
-    assert alice.outcome(alice.hold(event, seats(5, 5)))["reason"] == "hold_limit"
+    assert alice.held(event, seats(4, 4), mode="book")["status"] == "confirmed"
+    more = alice.hold(event, seats(5, 5)).json()["bookingId"]
+    assert alice.outcome(more)["reason"] == "hold_limit"
     changed(admin, event, {"seatsPerUserMax": 1})
-    assert alice.outcome(alice.book(event, seats(5, 5)))["reason"] == "seat_limit"
-    assert alice.confirmed(held["id"])["status"] == "confirmed"
-    assert bob.booked(event, seats(6, 6))["status"] == "confirmed"
+    assert alice.outcome(alice.booked_id(event, "Hall-A-5"))["reason"] == "seat_limit"
+    assert alice.command(held["booking_id"], "confirm").status == 202
+    assert alice.wait_status(held["booking_id"], "confirmed")
+    assert bob.outcome(bob.booked_id(event, "Hall-A-6"))["status"] == "confirmed"
 
 
 def test_an_event_without_an_id_gets_one_and_can_be_booked(admin, alice):
