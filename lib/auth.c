@@ -150,8 +150,8 @@ static err_code read_token(const struct auth *auth, const struct http_request *r
 }
 
 /*
- * In a browser on this machine, and past the gateway, which judges where a page is from: no page can
- * send the gateway's header without asking first, and nobody answers that here.
+ * In a browser on this machine, and past the gateway, which judges where a page is from: no page
+ * can send the gateway's header without asking first, and nobody answers that here.
  */
 static bool is_page_itself(const struct http_request *request)
 {

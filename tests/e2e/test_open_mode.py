@@ -70,3 +70,13 @@ def test_what_is_no_request_is_that_first(stack):
                                   "[::1]:8080", "nginx:8080"])
 def test_this_machines_own_names_are_answered_to(stack, host):
     assert ask(stack, host.replace("PORT", str(stack.gateway_port))).status == 200
+
+
+def test_own_pages_may_wait(stack):
+    event = stack.create_event(1)
+    headers = {"Origin": own(stack), "Prefer": "wait=10", "Content-Type": "application/json"}
+    booking = {"eventId": event, "seatId": "S1", "userId": "anna"}
+    answer = stack.web.post("/api/book", booking, headers)
+    assert answer.json()["status"] == "confirmed", answer.body
+    found = stack.web.get(answer.header("Location"), headers)
+    assert found.json()["status"] == "confirmed", found.body
