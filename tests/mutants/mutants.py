@@ -47,7 +47,7 @@ ALWAYS = ("model", "sim")  # with --fast, too
 NOT_COPIED = re.compile(r"^(\.git|\.run|build.*|__pycache__)$")
 SETUP = ("/usr/bin/meson", "setup", "-Dfault_points=true", "-Dtests=enabled", "-Dwerror=false",
          "-Doptimization=1", "-Ddebug=false")
-SIM_SEEDS = 1000
+SIM_SEEDS = 2000
 COMPILE_S_MAX = 300
 PSQL_S_MAX = 30
 DATABASE = "seatline_mutant"

@@ -79,6 +79,10 @@ void world_begin(uint64_t seed, bool traces)
 		world.batch_max = 1; /* so one sweep leaves something to the next */
 	if (world.is_crowded)
 		world.sweep_ms = 5 + below(30);
+	/* Often enough between a projector's reading and its writing, though administrators'
+	 * commands leave less to write. */
+	if (one_in(5))
+		world.strikes = 250;
 }
 
 void trace(const char *format, ...)
