@@ -36,8 +36,12 @@ bool command_type_parse(const char *text, enum command_type *ret)
 /* An IP address as inet_ntop writes it, or near enough: it is for people to read. */
 static bool is_address(const char *text, size_t len)
 {
-	return len > 0 && len < COMMAND_ADDRESS_BYTES_MAX &&
-	       strspn(text, "0123456789abcdefABCDEF.:") >= len;
+	static const char characters[] = "0123456789abcdefABCDEF.:";
+
+	for (size_t i = 0; i < len; i++) /* The text ends in no NUL. */
+		if (!memchr(characters, text[i], sizeof(characters) - 1))
+			return false;
+	return len > 0 && len < COMMAND_ADDRESS_BYTES_MAX;
 }
 
 /* A member after another one; "" leaves it out. */
