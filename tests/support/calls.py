@@ -52,13 +52,15 @@ class Calls:
         return f"S{number}"
 
     def letter(self, booking_id):
-        """The offset of a dead letter, in partition 0, that can be decoded."""
+        """The offset of a dead letter, in partition 0, that can be decoded. No worker made it, and
+        nobody is to look for what it stands for."""
         command = {"type": "extend", "bookingId": booking_id, "userId": self.owner.user_id,
                    "commandId": "7d3e1f20-5a6b-8c7d-8e9f-0a1b2c3d4e5f",
                    "requestedAt": "2026-03-01T19:30:00.000Z"}
         offset = self.stack.kafka_ends(DLQ)[0]
         self.stack.produce([(0, booking_id.encode(), json.dumps(command).encode(),
-                             {"reason": b"planted", "source-topic": b"booking_requests"})], DLQ)
+                             {"reason": b"planted", "source-topic": b"planted",
+                              "source-partition": b"0", "source-offset": b"0"})], DLQ)
         return offset
 
     def booking(self, **seats):
