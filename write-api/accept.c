@@ -93,20 +93,9 @@ bool accept_read(struct acceptance *acceptance, enum booking_form form)
 
 	const err_code code = booking_request_parse(form, request->caller.user_id, request->body,
 						    request->body_len, command, &faults, &err);
-	if (code == ERR_INVALID) {
-		refuse_malformed(acceptance->api, acceptance->response, &err);
-		return false;
-	}
-	if (code != ERR_OK && code != ERR_CONFLICT) {
-		refuse_no_memory(acceptance->api, acceptance->response);
-		return false;
-	}
 	accept_read_key(request, &acceptance->key, &faults);
-	if (faults.count > 0) {
-		refuse_invalid(acceptance->api, acceptance->response, &faults);
-		return false;
-	}
-	if (!accept_settle_user(acceptance->api, request, acceptance->response, command) ||
+	if (!refuse_unless_read(acceptance->api, acceptance->response, code, &faults, &err) ||
+	    !accept_settle_user(acceptance->api, request, acceptance->response, command) ||
 	    !is_within_rate(acceptance))
 		return false;
 	name_key(acceptance);

@@ -80,23 +80,9 @@ static bool read_request(struct write_api *api, const struct http_request *reque
 		http_unavailable(response, "Accounts are not configured: there is no JWT_KEYS.");
 		return false;
 	}
-	switch (account_request_parse(request->body, request->body_len, ret, &faults, &err)) {
-	case ERR_OK:
-		return true;
-	case ERR_INVALID:
-		refuse_malformed(api, response, &err);
-		return false;
-	case ERR_CONFLICT:
-		refuse_invalid(api, response, &faults);
-		return false;
-	case ERR_NOT_FOUND:
-	case ERR_UNAVAILABLE:
-	case ERR_INTERNAL:
-	case ERR_CODE_COUNT:
-		break;
-	}
-	refuse_no_memory(api, response);
-	return false;
+	const err_code code =
+		account_request_parse(request->body, request->body_len, ret, &faults, &err);
+	return refuse_unless_read(api, response, code, &faults, &err);
 }
 
 /* --- register --- */

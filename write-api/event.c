@@ -118,21 +118,6 @@ static void write_detail(const struct event_request *request, struct strbuf *out
 	strbuf_add_char(out, ']');
 }
 
-/* False when the response is a refusal. */
-static bool is_read(struct write_api *api, struct http_response *response, err_code code,
-		    const struct booking_faults *faults, const struct err *err)
-{
-	if (code == ERR_INVALID)
-		refuse_malformed(api, response, err);
-	else if (code != ERR_OK && code != ERR_CONFLICT)
-		refuse_no_memory(api, response);
-	else if (faults->count > 0)
-		refuse_invalid(api, response, faults);
-	else
-		return true;
-	return false;
-}
-
 /* --- a new event --- */
 
 /* What makes a repetition known: the client's key, or the gateway's name for the request. False:
@@ -229,7 +214,7 @@ void event_create(void *ctx, const struct http_request *request, struct http_res
 	const err_code code = event_request_parse_new(request->body, request->body_len, &event,
 						      &faults, &err);
 	accept_read_key(request, &key, &faults);
-	if (is_read(api, response, code, &faults, &err))
+	if (refuse_unless_read(api, response, code, &faults, &err))
 		create(api, request, response, &event, key);
 }
 
@@ -277,7 +262,7 @@ void event_change(void *ctx, const struct http_request *request, struct http_res
 		return;
 	const err_code code = event_request_parse_change(request->body, request->body_len, &event,
 							 &faults, &err);
-	if (is_read(api, response, code, &faults, &err))
+	if (refuse_unless_read(api, response, code, &faults, &err))
 		change(api, request, response, event_id, &event);
 }
 

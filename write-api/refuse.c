@@ -77,6 +77,20 @@ void refuse_no_memory(struct write_api *api, struct http_response *response)
 	answer_unavailable(api, response, "Try again in a moment.");
 }
 
+bool refuse_unless_read(struct write_api *api, struct http_response *response, err_code code,
+			const struct booking_faults *faults, const struct err *err)
+{
+	if (code == ERR_INVALID)
+		refuse_malformed(api, response, err);
+	else if (code != ERR_OK && code != ERR_CONFLICT)
+		refuse_no_memory(api, response);
+	else if (faults->count > 0)
+		refuse_invalid(api, response, faults);
+	else
+		return true;
+	return false;
+}
+
 /* Ids need no escaping. */
 static void add_id(struct http_response *response, const char *name, const char *id)
 {

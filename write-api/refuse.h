@@ -36,6 +36,10 @@ void refuse_failed(struct write_api *api, struct http_response *response, const 
 void refuse_reused_key(struct write_api *api, struct http_response *response);
 /* 503, before anything was sent. */
 void refuse_no_memory(struct write_api *api, struct http_response *response);
+/* True: a request was read, by a parser that ended with `code` as booking_request_parse does, and
+ * has no faults. Else one of the above is the answer. */
+bool refuse_unless_read(struct write_api *api, struct http_response *response, err_code code,
+			const struct booking_faults *faults, const struct err *err);
 /* 503, or 500 for ERR_INTERNAL, and a line in the log. maybe_stored: Kafka may have the command all
  * the same. */
 void refuse_not_stored(struct write_api *api, struct http_response *response,

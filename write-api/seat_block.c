@@ -143,7 +143,6 @@ static void send_all(struct blocking *blocking, const struct seat_request *seats
 
 static bool is_read(struct blocking *blocking, struct seat_request *seats)
 {
-	struct write_api *api = blocking->api;
 	const struct http_request *request = blocking->request;
 	struct booking_faults faults = { 0 };
 	struct err err = { 0 };
@@ -151,15 +150,7 @@ static bool is_read(struct blocking *blocking, struct seat_request *seats)
 	const err_code code =
 		seat_request_parse(request->body, request->body_len, seats, &faults, &err);
 	accept_read_key(request, &blocking->key, &faults);
-	if (code == ERR_INVALID)
-		refuse_malformed(api, blocking->response, &err);
-	else if (code != ERR_OK && code != ERR_CONFLICT)
-		refuse_no_memory(api, blocking->response);
-	else if (faults.count > 0)
-		refuse_invalid(api, blocking->response, &faults);
-	else
-		return true;
-	return false;
+	return refuse_unless_read(blocking->api, blocking->response, code, &faults, &err);
 }
 
 static void block(struct write_api *api, const struct http_request *request,
